@@ -1,0 +1,1 @@
+"""Asks people and keeps what they said."""
