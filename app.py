@@ -1,0 +1,100 @@
+"""The application: configuration, database, blueprints, who may, commands.
+
+`create_app()` opens no network and imports the heavy parts (PDF, images) only when they are used; `flask score` needs
+neither database nor configuration.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from flask import Flask, Response, request, session
+from flask_babel import Babel
+from flask_wtf import CSRFProtect
+
+from survey import access, cli, db
+
+ROOT = Path(__file__).parent
+LANGUAGES = ("zh", "en")
+UPLOAD_LIMIT = 64 * 1024 * 1024
+
+csrf = CSRFProtect()
+
+
+def create_app(config: Mapping[str, object] | None = None) -> Flask:
+    """A ready app. `config` overrides: INSTANCE (folder), DATABASE_URL, SECRET_KEY, PUBLIC_URL (what QR codes point to)."""
+    instance = Path(str((config or {}).get("INSTANCE") or os.environ.get("INSTANCE") or ROOT / "instance")).resolve()
+    app = Flask(__name__, instance_path=str(instance))
+    app.config.update(
+        INSTANCE=instance,
+        DATABASE_URL=os.environ.get("DATABASE_URL") or f"sqlite:///{instance / 'survey.db'}",
+        PUBLIC_URL=os.environ.get("PUBLIC_URL", ""),
+        MAX_CONTENT_LENGTH=UPLOAD_LIMIT,
+        MAX_FORM_MEMORY_SIZE=4 * 1024 * 1024,
+        MAX_FORM_PARTS=5000,
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+        SESSION_COOKIE_NAME="desk-form",
+        SESSION_COOKIE_SAMESITE="Lax",
+        BABEL_DEFAULT_LOCALE="zh",
+        BABEL_TRANSLATION_DIRECTORIES=str(ROOT / "survey" / "translations"),
+        TEMPLATES_AUTO_RELOAD=False,
+    )
+    app.config.update(config or {})
+    app.config["INSTANCE"] = instance
+    cli.init_app(app)
+    if not app.config.get("SECRET_KEY"):
+        app.config["SECRET_KEY"] = _secret(instance)
+    db.init_app(app)
+    Babel(app, locale_selector=language)
+    csrf.init_app(app)
+    _blueprints(app)
+    app.after_request(_headers)
+    access.check(app)
+    return app
+
+
+def _blueprints(app: Flask) -> None:
+    from survey import desk, phone
+
+    app.register_blueprint(phone.blueprint)
+    app.register_blueprint(desk.blueprint)
+    for view in app.view_functions.values():
+        if getattr(view, "who", ())[:1] == ("respondent",):
+            csrf.exempt(view)
+
+
+def language() -> str:
+    """The language of this page: what the address or form says, else what the desk chose, else Chinese."""
+    asked = request.values.get("lang", "")
+    if asked not in LANGUAGES and request.cookies.get("desk-form"):
+        asked = session.get("lang", "")
+    return asked if asked in LANGUAGES else "zh"
+
+
+def _headers(response: Response) -> Response:
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("X-Frame-Options", "DENY")
+    response.headers.setdefault(
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+        "form-action 'self'; worker-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+    )
+    return response
+
+
+def _secret(instance: Path) -> bytes:
+    """The key that signs form cookies: made once, 0600, beside the other keys."""
+    path = instance / "keys" / "forms"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+    except FileExistsError:
+        pass
+    except OSError:  # a folder that cannot be written: fine for commands that only read
+        return secrets.token_bytes(32)
+    return path.read_bytes()

@@ -1,0 +1,79 @@
+"""The database: one engine an app, one transaction a deed.
+
+SQLite: WAL with full synchronisation (one fdatasync a commit), secure_delete, temporary data in memory; every write
+transaction begins immediately, so two deeds never deadlock half-way. PostgreSQL: the same calls, the server's own rules.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from flask import Flask, current_app
+from sqlalchemy import Connection, Engine, create_engine, event
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for `sqlite:///path` or `postgresql://…` (psycopg 3). Values never appear in its errors."""
+    if url.startswith(("postgres://", "postgresql://")):
+        url = "postgresql+psycopg://" + url.split("://", 1)[1]
+    engine = create_engine(url, hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_pragmas)
+        event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _sqlite_pragmas(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # transactions are begun below, not by the driver
+    for pragma in (
+        "busy_timeout=10000",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "secure_delete=ON",
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def engine() -> Engine:
+    """The current app's engine."""
+    found: Engine = current_app.extensions["engine"]
+    return found
+
+
+@contextmanager
+def deed(on: Engine | None = None) -> Iterator[Connection]:
+    """One write transaction: committed at the end, rolled back whole on any error."""
+    with (on or engine()).begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(on: Engine | None = None) -> Iterator[Connection]:
+    """One consistent view for reading."""
+    with (on or engine()).connect().execution_options(reads=True) as connection, connection.begin():
+        yield connection
+
+
+def init_app(app: Flask) -> None:
+    """Gives the app its engine, from DATABASE_URL or `instance/survey.db`."""
+    app.extensions["engine"] = make_engine(app.config["DATABASE_URL"])
+
+
+def migrate(on: Engine) -> None:
+    """Brings the database to the newest schema (Alembic); does nothing where it is there already."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["engine"] = on
+    command.upgrade(config, "head")
