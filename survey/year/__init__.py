@@ -1,0 +1,1 @@
+"""What the office keeps and gets: the year book, the facts gathered from it, the results."""
