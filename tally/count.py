@@ -1,0 +1,105 @@
+"""Counts of marks become a score: each item the mean of its valid marks, the whole the mean of its items.
+
+Blank, void and unsure marks are shown but stand in no denominator (D-07).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from tally.rulebook import Named
+from tally.step import Label, Rule, Step
+
+Counts = Mapping[str, Mapping[str, int]]  # group -> mark -> how many
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scale:
+    """The marks of a form from best to worst with their points, and the marks that do not count."""
+
+    marks: Sequence[Named]
+    points: Mapping[str, Fraction]
+    neutral: Sequence[Named]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Groups:
+    """Voter groups with their weights in per cent (D-06); under `smallest` ballots none is shown apart (D-27)."""
+
+    names: Sequence[Named]
+    weights: Mapping[str, Fraction]
+    smallest: int
+
+
+_RATE = Label(zh="有效票的分数之和除以有效票数", en="points of the valid marks over their number")
+_SHARE = Label(zh="各类得分按权重平均，没有有效票的类别让给其余各类", en="groups by weight, a group without valid marks gives way")
+_HIDDEN = Label(zh="各类得分按权重平均；有类别票数太少，不列明细", en="groups by weight; one is too small to be shown")
+_NO_MARK = Label(zh="没有有效票", en="no valid mark")
+_NO_WEIGHT = Label(zh="有效票都在权重为零的类别", en="valid marks only in groups of weight 0")
+_NO_GROUP = Label(zh="有的票没有类别，不能按类别加权", en="some marks bear no known group, so groups cannot be weighted")
+_COUNTED = Label(zh="计票", en="counted")
+
+
+def item(label: Label, counts: Counts, scale: Scale, groups: Groups | None = None) -> Step:
+    """The score of one item or question, exact; missing when nobody marked it."""
+    if groups is None:
+        return _pooled(label, _together(counts), scale)
+    known = {each.id for each in groups.names}
+    if any(not known.issuperset(group.split("+")) for group in counts):
+        return Step(label=label, value=None, how=_NO_GROUP)
+    parts = []
+    for group in sorted(counts, key=lambda name: [each.id for each in groups.names].index(name.split("+")[0])):
+        step = _pooled(_group_label(group, groups.names), counts[group], scale)
+        if step.value is not None:
+            parts.append((step, sum((groups.weights[name] for name in group.split("+")), Fraction(0))))
+    total = sum((weight for _, weight in parts), Fraction(0))
+    if not total:
+        return Step(label=label, value=None, how=_NO_WEIGHT if parts else _NO_MARK)
+    value = sum((step.value * weight for step, weight in parts if step.value is not None), Fraction(0)) / total
+    if any(sum(counts[group].values()) < groups.smallest for group in counts):
+        return Step(label=label, value=value, how=_HIDDEN)
+    children = tuple(
+        Step(label=step.label, value=step.value, how=step.how, rule=step.rule, children=step.children, weight=weight)
+        for step, weight in parts
+    )
+    return Step(label=label, value=value, how=_SHARE, rule=Rule.SHARE, children=children)
+
+
+def mean(items: Sequence[Step]) -> Fraction | None:
+    """The exact mean of the items; None when one of them is missing."""
+    values = [step.value for step in items if step.value is not None]
+    return sum(values, Fraction(0)) / len(items) if items and len(values) == len(items) else None
+
+
+def _together(counts: Counts) -> dict[str, int]:
+    """The groups pooled."""
+    pooled: dict[str, int] = {}
+    for marks in counts.values():
+        for mark, number in marks.items():
+            pooled[mark] = pooled.get(mark, 0) + number
+    return pooled
+
+
+def _pooled(label: Label, marks: Mapping[str, int], scale: Scale) -> Step:
+    valid, points = 0, Fraction(0)
+    for mark, worth in scale.points.items():
+        number = marks.get(mark, 0)
+        if number:
+            valid, points = valid + number, points + worth * number
+    children = [
+        Step(label=each.label, value=Fraction(marks.get(each.id, 0)), how=_COUNTED, weight=scale.points[each.id])
+        for each in scale.marks
+    ]
+    children += [
+        Step(label=each.label, value=Fraction(marks[each.id]), how=_COUNTED)
+        for each in scale.neutral
+        if marks.get(each.id)
+    ]
+    if not valid:
+        return Step(label=label, value=None, how=_NO_MARK, children=tuple(children))
+    return Step(label=label, value=points / valid, how=_RATE, rule=Rule.RATE, children=tuple(children))
+
+
+def _group_label(group: str, names: Sequence[Named]) -> Label:
+    parts = [each.label for name in group.split("+") for each in names if each.id == name]
+    return Label(zh="、".join(part.zh for part in parts), en=", ".join(part.en or part.zh for part in parts))

@@ -1,0 +1,63 @@
+"""Exact numbers: read, rounded and written here and nowhere else.
+
+Everything is `int` or `Fraction`; no binary float and no `Decimal` ever holds a score.
+"""
+
+import re
+from fractions import Fraction
+
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
+def parse(text: str, *, places: int = 4) -> Fraction:
+    """The exact value of a decimal such as "92.5"; `ValueError` in plain words when it is none.
+
+    At most `places` digits may stand behind the point. No exponent, no sign "+", no blanks.
+    """
+    match = _DECIMAL.fullmatch(text)
+    if match is None:
+        raise ValueError("a decimal number such as 92.5")
+    if match[1] is not None and len(match[1]) - 1 > places:
+        raise ValueError(f"a number with at most {places} decimal places")
+    return Fraction(text)
+
+
+def half_up(value: Fraction, places: int = 2) -> Fraction:
+    """`value` rounded to `places` decimals, an exact half away from zero (四舍五入, D-15)."""
+    scale: int = 10**places
+    numerator, denominator = abs(value.numerator) * scale, value.denominator
+    whole = (2 * numerator + denominator) // (2 * denominator)
+    return Fraction(whole if value >= 0 else -whole, scale)
+
+
+def fixed(value: Fraction, places: int = 2) -> str:
+    """`value` as printed, half up, always with `places` decimals: "88.40"."""
+    scale: int = 10**places
+    rounded = half_up(value, places)
+    units = abs(rounded.numerator) * (scale // rounded.denominator)
+    sign = "-" if rounded < 0 else ""
+    if places == 0:
+        return f"{sign}{units}"
+    return f"{sign}{units // scale}.{units % scale:0{places}d}"
+
+
+def plain(value: Fraction) -> str:
+    """`value` exactly and as short as can be: "5", "-2", "12.5"; "245/3" where no decimal is exact."""
+    if value.denominator == 1:
+        return str(value.numerator)
+    rest, places = value.denominator, 0
+    while rest % 10 == 0:
+        rest, places = rest // 10, places + 1
+    twos = fives = 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    if rest != 1:
+        return f"{value.numerator}/{value.denominator}"
+    return fixed(value, places + max(twos, fives))
+
+
+def mean(values: list[Fraction]) -> Fraction:
+    """The plain mean; `values` must not be empty."""
+    return sum(values, Fraction(0)) / len(values)
