@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
+from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -549,7 +550,7 @@ def _misnumbered(choice: Choice, text: str, *, most: Fraction) -> str | None:
         return wanted
     if len(numbers) != choice.count or not all(0 <= number <= most for number in numbers):
         return wanted
-    if choice.descending and not all(high > low for high, low in zip(numbers, numbers[1:], strict=False)):
+    if choice.descending and not all(high > low for high, low in pairwise(numbers)):
         return f"{choice.count} numbers from high to low, such as {_example(choice)}"
     if choice.total and sum(numbers) != choice.total:
         return f"numbers that sum to {choice.total}, such as {_example(choice)}"
