@@ -4,16 +4,17 @@
 was laid out, `write` prints one copy a code. Pure: no database, no clock.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import jinja2
 import weasyprint
 
+from survey.instrument import Form, Part, Question, say
 from survey.paper import font, stamp
 from survey.paper.geometry import (
     BOX,
@@ -33,13 +34,13 @@ from survey.paper.geometry import (
     size,
 )
 
-if TYPE_CHECKING:
-    from survey.instrument import Instrument, Part, Question
-
 _HOUSE = Path(__file__).parents[2]
 _MM = 25.4 / 96  # a CSS pixel
 _PITCH = BOX + GAP
 _NAMES = 35.0  # width of a grid's column of names
+
+
+VOICE = "voice"  # the question for the group, asked on sheets whose code carries none
 
 
 class LayoutError(ValueError):
@@ -153,54 +154,65 @@ class Laid:
 
 
 def plan(
-    instrument: "Instrument",
-    people: Sequence[Person],
+    form: Form,
     *,
     collection: str,
-    title: str,
+    title: str = "",
     subtitle: str = "",
     language: str = "zh",
+    ask_voice: bool = False,
 ) -> SheetPlan:
-    """The form of an instrument for these people, in one language; the title is what stands on top of each sheet."""
+    """The paper form of an instrument and its people, in one language.
 
-    def say(text: Mapping[str, str] | None) -> str:
-        return (text or {}).get(language) or (text or {}).get("zh", "")
-
+    The title stands on top of each sheet. `ask_voice` asks for the group, where the sheet's code does not carry it.
+    """
+    instrument = form.instrument
     blocks: list[Block] = []
-    for look, text in (
-        ("notice", instrument.notice),
-        ("preamble", instrument.preamble),
-        ("instructions", instrument.instructions),
-    ):
-        lines = tuple(line.strip() for line in say(text).splitlines() if line.strip())
-        if lines:
+    for look, texts in (("notice", (instrument.notice,)), ("preamble", (instrument.preamble,))):
+        if lines := tuple(words for text in texts if (words := say(text, language))):
             blocks.append(Words(look=look, lines=lines))
+    if instrument.instructions:
+        told = (say(text, language) for text in instrument.instructions)
+        blocks.append(
+            Words(look="instructions", lines=tuple(f"{number}. {line}" for number, line in enumerate(told, 1)))
+        )
+    if ask_voice and instrument.voices:
+        blocks.append(
+            Asked(
+                subject="", question=VOICE, kind="one", number="", text=say(instrument.voices_title, language), hint="",
+                options=tuple(Choice(id=voice.id, text=say(voice.text, language)) for voice in instrument.voices),
+            )  # fmt: skip
+        )
     number = 0
     for part in instrument.parts:
+        people = tuple(
+            Person(subject=rated.id, name=rated.name, position=rated.position, unit=rated.unit)
+            for rated in form.subjects(part)
+        )
+        heading = say(part.title, language)
         if part.scope == "person" and _is_grid(part):
             blocks.append(
                 Grid(
-                    items=tuple(Choice(id=q.id, text=say(q.text)) for q in part.questions),
-                    options=tuple(Choice(id=o.id, text=say(o.text)) for o in part.questions[0].options),
-                    people=tuple(people),
+                    items=tuple(Choice(id=q.id, text=say(q.text, language)) for q in part.questions),
+                    options=tuple(Choice(id=o.id, text=say(o.text, language)) for o in part.questions[0].options),
+                    people=people,
                 )
             )
-            continue
-        if part.scope == "person":
+        elif part.scope == "person":
             number += 1
-            if say(part.title):
-                blocks.append(Words(look="heading", lines=(f"{number}. {say(part.title)}",)))
+            blocks.append(Words(look="heading", lines=(f"{number}. {heading}",)))
             for person in people:
                 blocks.append(Named(person=person))
-                blocks.extend(block for q in part.questions if (block := _ask(q, person.subject, "", say)))
-            continue
-        if say(part.title):
-            blocks.append(Words(look="heading", lines=(say(part.title),)))
-        for q in part.questions:
-            if q.kind != "note":
-                number += 1
-            if block := _ask(q, "", f"{number}.", say):
-                blocks.append(block)
+                blocks.extend(_ask(q, person.subject, "", language) for q in part.questions)
+        elif len(part.questions) == 1 and say(part.questions[0].text, language) == heading:
+            blocks.append(_ask(part.questions[0], "", "", language))  # a particular such as who filled it in
+        else:
+            if heading:
+                blocks.append(Words(look="heading", lines=(heading,)))
+            for q in part.questions:
+                number += q.kind != "note"
+                blocks.append(_ask(q, "", f"{number}.", language))
+    title = title or say(instrument.title, language)
     return SheetPlan(collection=collection, title=title, subtitle=subtitle, language=language, blocks=tuple(blocks))
 
 
@@ -281,7 +293,7 @@ def _marks(landscape: bool) -> bytes:
     return drawn
 
 
-def _is_grid(part: "Part") -> bool:
+def _is_grid(part: Part) -> bool:
     first, *others = part.questions
     alike = all([o.id for o in q.options] == [o.id for o in first.options] for q in others)
     columns = len(part.questions) * len(first.options)
@@ -289,20 +301,17 @@ def _is_grid(part: "Part") -> bool:
     return len(part.questions) > 1 and alike and fits and all(q.kind == "one" for q in part.questions)
 
 
-def _ask(
-    q: "Question", subject: str, number: str, say: Callable[[Mapping[str, str] | None], str]
-) -> Words | Asked | Space | None:
+def _ask(q: Question, subject: str, number: str, language: str) -> Words | Asked | Space:
+    text, hint = say(q.text, language), say(q.hint, language)
     if q.kind == "note":
-        return Words(look="note", lines=(say(q.text),))
-    if q.kind == "one" or q.kind == "many":
-        options = tuple(Choice(id=o.id, text=say(o.text)) for o in q.options)
+        return Words(look="note", lines=(text,))
+    if q.kind in ("one", "many"):
+        options = tuple(Choice(id=option.id, text=say(option.text, language)) for option in q.options)
         return Asked(
-            subject=subject, question=q.id, kind=q.kind, number=number, text=say(q.text), hint=say(q.hint),
-            options=options, at_most=q.at_most,
+            subject=subject, question=q.id, kind="one" if q.kind == "one" else "many", number=number, text=text,
+            hint=hint, options=options, at_most=q.at_most,
         )  # fmt: skip
-    return Space(
-        subject=subject, question=q.id, number=number, text=say(q.text), hint=say(q.hint), tall=q.kind == "text"
-    )
+    return Space(subject=subject, question=q.id, number=number, text=text, hint=hint, tall=q.kind == "text")
 
 
 def _rows(block: Block) -> Iterator[Row]:
@@ -320,7 +329,7 @@ def _rows(block: Block) -> Iterator[Row]:
 
 def _check(plan: SheetPlan, sheets: Sequence[Sheet]) -> None:
     """A form that could not be read back is not printed."""
-    width, height = plan.landscape and (297.0, 210.0) or (210.0, 297.0)
+    width, height = size(plan.landscape)
     if len(sheets) > 99:
         raise LayoutError("这份表超过 99 张，请分开印。")
     for row in plan.rows:

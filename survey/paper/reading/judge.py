@@ -1,0 +1,442 @@
+"""Looks into every box of a found sheet and says what each question's answer is, and how certain.
+
+All boxes of a page are lifted out at eight pixels a millimetre, put in place by the outlines that are printed, and
+compared with what an empty box looks like on this very page, since every paper, pen, lens and lamp differs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from survey.paper.geometry import BOX, LINE, WHITE, Box, Row, Sheet, size
+from survey.paper.reading.find import Pose, scale
+from survey.paper.reading.picture import Picture
+
+Floats = npt.NDArray[np.float32]
+Verdict = Literal["certain", "blank", "person"]
+Why = Literal["", "two", "faint", "overfilled", "beside", "outline", "odd", "too_many", "small"]
+
+FINE = 8.0  # pixels a millimetre
+_COARSE = 2.0  # of the estimate of the blank paper
+_SEARCH = 1.2  # mm an outline may be off after the corner marks are in place
+_REACH = BOX / 2 + WHITE - 0.1  # mm from a box's middle that are looked at
+_SIDE = 2 * round(_REACH * FINE) + 1
+_PIXEL = 1 / FINE**2  # mm²
+
+INK_MARK = 0.75  # mm² of ink that make a mark
+INK_NONE = 0.10  # mm² that the other boxes may show
+INK_BLANK = 0.05  # mm² that any box of a blank question may show
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """One question as read. `choices` of a verdict "person" are a suggestion; certainty runs from 0 to 1."""
+
+    row: Row
+    verdict: Verdict
+    choices: tuple[str, ...]
+    certainty: float
+    why: Why
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Looked:
+    """What a page's boxes showed: answers, or why the page cannot be judged."""
+
+    judged: tuple[Judged, ...]
+    pose: Pose  # put right by the outlines, as far as one plane can be
+    refused: Literal["", "blurred", "covered"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Ink:
+    """What one box shows, in mm² and shares of black."""
+
+    inside: float  # strokes within the outline
+    specks: float  # dust within the outline
+    longest: float  # mm, the longest stroke within
+    outside: float  # strokes around the outline
+    sides: int  # of the four sides outside, how many bear ink
+    cover: float  # share of the inside that is inked
+    dark: float  # mean darkness of the strokes
+    trace: float  # darkest spot inside after smoothing, in units of noise
+    outline: bool  # the printed outline is where it should be
+    odd: bool  # a streak, a stain's edge, a fold
+
+
+def judge(picture: Picture, pose: Pose, sheet: Sheet, rows: Sequence[Row], landscape: bool) -> Looked:
+    """The answers on one page."""
+    keys = list(sheet.boxes)
+    centres = np.array([[b.x + b.width / 2, b.y + b.height / 2] for b in sheet.boxes.values()], np.float64)
+    page, paper = _flat(picture, pose, landscape)
+    shifts = _register(page, paper, centres)
+    seen = _windows(page, paper, centres + shifts)
+    blank = _typical(seen)
+    edge = _contrast(blank)
+    if edge < 0.16:
+        return Looked(judged=(), pose=pose, refused="blurred")
+    inks, noise = _inks(seen, blank)
+    if sum(not ink.outline for ink in inks) > 0.3 * len(inks):
+        return Looked(judged=(), pose=pose, refused="covered")
+    quiet = noise < 0.02 and edge > 0.3
+    by_key = dict(zip(keys, inks, strict=True))
+    judged = []
+    for row in rows:
+        boxes = [by_key[row.subject, row.question, option] for option in row.options]
+        judged.append(_one(row, boxes, quiet) if row.kind == "one" else _many(row, boxes, quiet))
+    return Looked(judged=tuple(judged), pose=_moved(pose, centres, shifts), refused="")
+
+
+# --- from picture to windows
+
+
+def _flat(picture: Picture, pose: Pose, landscape: bool) -> tuple[Picture, Floats]:
+    """The page at FINE pixels a millimetre, and the blank paper under it at _COARSE."""
+    fine = scale(pose, landscape)
+    if fine > 1.5 * FINE:
+        ratio = 1.15 * FINE / fine
+        picture, pose = _shrunk(picture, pose, ratio)
+        fine *= ratio
+    width, height = size(landscape)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    to_fine = pose @ np.diag([1 / FINE, 1 / FINE, 1.0])
+    page = cv2.warpPerspective(
+        picture, to_fine, (round(width * FINE), round(height * FINE)), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    small = cv2.resize(page, (round(width * _COARSE), round(height * _COARSE)), interpolation=cv2.INTER_AREA)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (21, 21))
+    small = cv2.morphologyEx(small, cv2.MORPH_CLOSE, kernel)
+    paper = cv2.GaussianBlur(small.astype(np.float32), (0, 0), 3.0)
+    return np.asarray(page, np.uint8), np.asarray(np.maximum(paper, 1.0), np.float32)
+
+
+def _shrunk(picture: Picture, pose: Pose, ratio: float) -> tuple[Picture, Pose]:
+    small = cv2.resize(picture, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
+    shift = 0.5 * ratio - 0.5
+    return np.asarray(small, np.uint8), np.array([[ratio, 0, shift], [0, ratio, shift], [0, 0, 1.0]]) @ pose
+
+
+def _lift(page: Picture, paper: Floats, centres: npt.NDArray[np.float64], reach: int) -> Floats:
+    """Windows of 2·reach+1 pixels around places in mm, as shares of black: n × side × side."""
+    side = 2 * reach + 1
+    steps = np.arange(-reach, reach + 1, dtype=np.float32)
+    x = (centres[:, 0].astype(np.float32) * FINE)[:, None] + steps
+    y = (centres[:, 1].astype(np.float32) * FINE)[:, None] + steps
+    across = np.broadcast_to(x[:, None, :], (len(centres), side, side)).reshape(-1, side)
+    down = np.broadcast_to(y[:, :, None], (len(centres), side, side)).reshape(-1, side)
+    out = np.empty((len(centres) * side, side), np.float32)
+    for start in range(0, len(out), 30_000):  # remap takes at most 32,767 rows
+        part = slice(start, start + 30_000)
+        lifted = cv2.remap(page, across[part], down[part], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        ratio = np.float32(_COARSE / FINE)
+        under = cv2.remap(
+            paper, across[part] * ratio, down[part] * ratio, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        out[part] = 1.0 - lifted.astype(np.float32) / under
+    return out.reshape(len(centres), side, side)
+
+
+def _windows(page: Picture, paper: Floats, centres: npt.NDArray[np.float64]) -> Floats:
+    """Windows around boxes, each against its own paper: shares of black, about 0 on paper."""
+    seen = _lift(page, paper, centres, _SIDE // 2)
+    sample = np.sort(seen[:, ::4, ::4].reshape(len(seen), -1), axis=1)
+    own = np.median(sample[:, : sample.shape[1] * 6 // 10], axis=1)
+    return np.asarray((seen - own[:, None, None]) / np.maximum(1.0 - own, 0.2)[:, None, None], np.float32)
+
+
+# --- putting boxes in place
+
+
+def _register(page: Picture, paper: Floats, centres: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """How far each box lies from where it should, in mm: a smooth bend through what the outlines say."""
+    reach = round((BOX / 2 + _SEARCH + 0.6) * FINE)
+    seen = np.clip(_lift(page, paper, centres, reach), 0, 1)
+    inner = slice(reach - round(1.9 * FINE), reach + round(1.9 * FINE) + 1)
+    found = np.empty_like(centres)
+    trust = np.empty_like(centres)
+    for axis, profile in ((0, seen[:, inner, :].mean(axis=1)), (1, seen[:, :, inner].mean(axis=2))):
+        found[:, axis], trust[:, axis] = _offset(profile, reach)
+    model = np.empty_like(centres)
+    for axis in (0, 1):
+        model[:, axis] = _bend(centres, found[:, axis], trust[:, axis])
+    return model
+
+
+def _offset(profile: Floats, reach: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Per window the shift at which two lines stand a box's width apart, and how clearly."""
+    half = (BOX - LINE) / 2 * FINE
+    search = round(_SEARCH * FINE)
+    at = np.arange(profile.shape[1])
+    steps = np.arange(-search, search + 1)
+
+    def value(place: float) -> Floats:
+        low = int(np.floor(place))
+        part = np.float32(place - low)
+        low = min(max(low, 0), len(at) - 2)
+        return np.asarray(profile[:, low] * (1 - part) + profile[:, low + 1] * part, np.float32)
+
+    scores = np.empty((len(profile), len(steps)), np.float64)
+    beside = 0.55 * FINE
+    for number, step in enumerate(steps):
+        left, right = reach + step - half, reach + step + half
+        lines = np.minimum(value(left), 0.6) + np.minimum(value(right), 0.6)
+        scores[:, number] = lines - 0.5 * (value(left - beside) + value(right + beside)) - 0.25 * (
+            np.minimum(value(left + beside), 0.6) + np.minimum(value(right - beside), 0.6)
+        )
+    best = scores[:, 1:-1].argmax(axis=1) + 1
+    rows = np.arange(len(profile))
+    before, here, after = scores[rows, best - 1], scores[rows, best], scores[rows, best + 1]
+    bow = before - 2 * here + after
+    part = np.where(np.abs(bow) > 1e-6, 0.5 * (before - after) / np.where(bow == 0, 1, bow), 0)
+    return (steps[best] + np.clip(part, -0.5, 0.5)) / FINE, np.maximum(here, 1e-3)
+
+
+def _bend(
+    centres: npt.NDArray[np.float64], found: npt.NDArray[np.float64], trust: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """A polynomial over the page, fitted so that single wrong outlines do not pull it."""
+    x, y = ((centres - centres.mean(axis=0)) / 100.0).T
+    terms = [np.ones_like(x)]
+    if len(x) >= 8:
+        terms += [x, y]
+    if len(x) >= 20:
+        terms += [x * x, x * y, y * y]
+    if len(x) >= 50:
+        terms += [x**3, x * x * y, x * y * y, y**3]
+    base = np.column_stack(terms)
+    weight = trust / trust.max()
+    start = np.median(found)
+    robust = weight / (1 + ((found - start) / 0.4) ** 2)
+    for _ in range(5):
+        root = np.sqrt(robust)[:, None]
+        ridge = np.eye(base.shape[1]) * 1e-4
+        ridge[0, 0] = 0
+        scaled = base * root
+        answer = np.linalg.solve(scaled.T @ scaled + ridge, scaled.T @ (found * root[:, 0]))
+        off = found - base @ answer
+        spread = max(0.04, 1.5 * float(np.median(np.abs(off))))
+        robust = weight / (1 + (off / spread) ** 2)
+    return np.asarray(base @ answer, np.float64)
+
+
+def _moved(pose: Pose, centres: npt.NDArray[np.float64], shifts: npt.NDArray[np.float64]) -> Pose:
+    """The pose with the mean shift of the boxes in it."""
+    x, y = shifts.mean(axis=0)
+    return np.asarray(pose @ np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]]), np.float64)
+
+
+# --- ink
+
+
+def _typical(seen: Floats) -> Floats:
+    """What an empty box looks like on this page; most boxes are empty."""
+    rank = max(0, round(0.35 * len(seen)) - 1) if len(seen) > 2 else 0
+    return np.asarray(np.partition(seen, rank, axis=0)[rank], np.float32)
+
+
+def _grid() -> tuple[Floats, Floats]:
+    steps = (np.arange(_SIDE, dtype=np.float32) - _SIDE // 2) / FINE
+    return np.asarray(np.abs(steps)[None, :].repeat(_SIDE, 0)), np.asarray(np.abs(steps)[:, None].repeat(_SIDE, 1))
+
+
+_ACROSS, _DOWN = _grid()
+_FROM_MIDDLE = np.maximum(_ACROSS, _DOWN)
+_MID_LINE = (BOX - LINE) / 2
+_ON_LINE = np.abs(_FROM_MIDDLE - _MID_LINE) <= 0.13
+_MIDDLE = _FROM_MIDDLE < _MID_LINE
+_SIDES = tuple(
+    np.asarray(where)
+    for where in (
+        _ON_LINE & (_DOWN < 1.9) & (np.arange(_SIDE)[None, :] < _SIDE // 2) & (_ACROSS > _DOWN),
+        _ON_LINE & (_DOWN < 1.9) & (np.arange(_SIDE)[None, :] > _SIDE // 2) & (_ACROSS > _DOWN),
+        _ON_LINE & (_ACROSS < 1.9) & (np.arange(_SIDE)[:, None] < _SIDE // 2) & (_DOWN > _ACROSS),
+        _ON_LINE & (_ACROSS < 1.9) & (np.arange(_SIDE)[:, None] > _SIDE // 2) & (_DOWN > _ACROSS),
+    )
+)
+
+
+def _contrast(blank: Floats) -> float:
+    """How much darker a printed outline is than the paper beside it."""
+    beside = float(np.median(blank[np.abs(_FROM_MIDDLE - _MID_LINE + 0.7) <= 0.13]))
+    return float(np.mean([np.median(blank[side]) for side in _SIDES])) - beside
+
+
+def _inks(seen: Floats, blank: Floats) -> tuple[list[_Ink], float]:
+    more = seen - blank
+    # Near the outline a hair's breadth of misplacement looks like ink: keep off as far as the outline reaches here.
+    guard = cv2.dilate((np.abs(blank) > 0.04).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    guard |= np.abs(_FROM_MIDDLE - _MID_LINE) < 0.3
+    inside, outside = _MIDDLE & ~guard, ~_MIDDLE & ~guard
+    if inside.sum() * _PIXEL < 6:  # a blank that is not blank: fall back on the outline's own breadth
+        guard = np.abs(_FROM_MIDDLE - _MID_LINE) < 0.6
+        inside, outside = _MIDDLE & ~guard, ~_MIDDLE & ~guard
+    within = more[:, inside]
+    noise = float(np.percentile(1.4826 * np.median(np.abs(within), axis=1), 40))
+    threshold = max(0.085, 5 * noise)
+    smooth = cv2.blur(more.transpose(1, 2, 0).reshape(_SIDE, -1), (1, 3)) if False else _smoothed(more)
+    soft = smooth[:, inside]
+    soft_noise = max(0.004, float(np.percentile(1.4826 * np.median(np.abs(soft - np.median(soft, axis=1, keepdims=True)), axis=1), 40)))
+    trace = (soft.max(axis=1) - np.median(soft, axis=1)) / soft_noise
+    strong = more > threshold
+    lines = np.array([[np.median(window[side]) for side in _SIDES] for window in seen])
+    usual = np.array([np.median(blank[side]) for side in _SIDES])
+    there = (lines >= 0.45 * usual).all(axis=1)
+    area = float(inside.sum()) * _PIXEL
+    inks = []
+    for number in range(len(seen)):
+        inks.append(
+            _ink(strong[number], more[number], inside, outside, area, float(trace[number]), bool(there[number]))
+        )
+    return inks, noise
+
+
+def _smoothed(more: Floats) -> Floats:
+    out = np.empty_like(more)
+    for number, window in enumerate(more):
+        cv2.blur(window, (4, 4), dst=out[number])
+    return out
+
+
+def _ink(
+    strong: npt.NDArray[np.bool_], more: Floats, inside: npt.NDArray[np.bool_], outside: npt.NDArray[np.bool_],
+    area: float, trace: float, outline: bool,
+) -> _Ink:  # fmt: skip
+    within, around = strong & inside, strong & outside
+    if not within.any() and not around.any():
+        return _Ink(inside=0, specks=0, longest=0, outside=0, sides=0, cover=0, dark=0, trace=trace, outline=outline, odd=False)
+    ink = specks = longest = weight = 0.0
+    odd = False
+    if within.any():
+        count, names, stats, _ = cv2.connectedComponentsWithStats(within.astype(np.uint8), connectivity=8)
+        inner = 2 * (_MID_LINE - 0.4)
+        for name in range(1, count):
+            _, _, wide, high, pixels = stats[name]
+            size_ = pixels * _PIXEL
+            extent = float(np.hypot(wide, high)) / FINE
+            thin = min(wide, high) / FINE < 0.65 and max(wide, high) / FINE > 0.85 * inner
+            if thin and _through(strong, inside, stats[name]):
+                odd = True
+                specks += 0.04
+            elif size_ < 0.12 or extent < 0.7:
+                specks += size_
+            else:
+                ink += size_
+                longest = max(longest, extent)
+                weight += float(more[names == name].sum()) * _PIXEL
+    rim = around.any()
+    out = 0.0
+    sides = 0
+    if rim:
+        count, names, stats, _ = cv2.connectedComponentsWithStats(around.astype(np.uint8), connectivity=8)
+        out = float(sum(stats[name][4] for name in range(1, count) if stats[name][4] * _PIXEL >= 0.1)) * _PIXEL
+        half = _SIDE // 2
+        reach = round(_MID_LINE * FINE)
+        strips = (around[:, : half - reach], around[:, half + reach :], around[: half - reach], around[half + reach :])
+        sides = sum(int(strip.sum()) * _PIXEL > 0.25 for strip in strips)
+    dark = weight / ink if ink else 0.0
+    # A stain's edge or a fold crosses the whole window and is pale; a pen that does so is dark.
+    if ink and dark < 0.3 and sides >= 2 and _crosses(around):
+        odd = True
+    return _Ink(
+        inside=ink, specks=specks, longest=longest, outside=out, sides=sides, cover=min(1.0, ink / area), dark=dark,
+        trace=trace, outline=outline, odd=odd,
+    )  # fmt: skip
+
+
+def _through(strong: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_], stats: npt.NDArray[np.int32]) -> bool:
+    """Whether a thin straight line runs through the whole window, outline and all: a scanner's streak."""
+    left, top, wide, high, _ = (int(number) for number in stats)
+    if high >= wide:
+        band = strong[:, max(0, left - 1) : left + wide + 1].any(axis=1)
+    else:
+        band = strong[max(0, top - 1) : top + high + 1].any(axis=0)
+    half, reach = _SIDE // 2, round(_MID_LINE * FINE)
+    ends = np.concatenate([band[: half - reach - 4], band[half + reach + 5 :]])
+    return bool(ends.mean() > 0.8)
+
+
+def _crosses(around: npt.NDArray[np.bool_]) -> bool:
+    rims = (around[0].any(), around[-1].any(), around[:, 0].any(), around[:, -1].any())
+    return sum(bool(rim) for rim in rims) >= 2
+
+
+# --- verdicts
+
+
+def _one(row: Row, boxes: Sequence[_Ink], quiet: bool) -> Judged:
+    total = [ink.inside + ink.specks for ink in boxes]
+    order = sorted(range(len(boxes)), key=lambda number: -total[number])
+    first = boxes[order[0]]
+    rest = [boxes[number] for number in order[1:]]
+    second = max((ink.inside + ink.specks for ink in rest), default=0.0)
+    beside = max((ink.outside for ink in rest), default=0.0)
+    likely = (row.options[order[0]],) if total[order[0]] >= INK_BLANK else ()
+
+    def person(why: Why, choices: tuple[str, ...] = likely) -> Judged:
+        margin = abs(total[order[0]] - second) / (total[order[0]] + second + 0.2)
+        return Judged(row=row, verdict="person", choices=choices, certainty=round(min(0.9, margin), 3), why=why)
+
+    if not all(ink.outline for ink in boxes):
+        return person("outline")
+    if all(ink.inside + ink.specks < INK_BLANK for ink in boxes):
+        if any(ink.outside > 0.2 for ink in boxes):
+            most = max(range(len(boxes)), key=lambda number: boxes[number].outside)
+            return person("beside", (row.options[most],))
+        if any(ink.trace > 9 for ink in boxes) or not quiet:
+            most = max(range(len(boxes)), key=lambda number: boxes[number].trace)
+            return person("faint", (row.options[most],) if boxes[most].trace > 9 else ())
+        sure = 1 - max(ink.trace for ink in boxes) / 18
+        return Judged(row=row, verdict="blank", choices=(), certainty=round(max(0.5, sure), 3), why="")
+    if any(ink.odd for ink in boxes):
+        return person("odd")
+    if _overfilled(first):
+        return person("overfilled")
+    if second >= INK_NONE or any(ink.trace > 25 and ink.trace > 0.3 * first.trace for ink in rest):
+        both = tuple(row.options[n] for n in sorted(order) if total[n] >= INK_NONE)
+        return person("two", both or likely)
+    if beside > 0.6:
+        return person("beside")
+    if first.inside < INK_MARK or first.longest < 1.4:
+        return person("small")
+    sure = 0.5 + 0.25 * min(1.0, first.inside / INK_MARK - 1) + 0.25 * (1 - second / INK_NONE)
+    return Judged(row=row, verdict="certain", choices=likely, certainty=round(sure, 3), why="")
+
+
+def _many(row: Row, boxes: Sequence[_Ink], quiet: bool) -> Judged:
+    def marked(ink: _Ink) -> bool:
+        return ink.inside >= INK_MARK and ink.longest >= 1.4
+
+    likely = tuple(option for option, ink in zip(row.options, boxes, strict=True) if ink.inside >= 0.3)
+
+    def person(why: Why) -> Judged:
+        return Judged(row=row, verdict="person", choices=likely, certainty=0.5, why=why)
+
+    if not all(ink.outline for ink in boxes):
+        return person("outline")
+    if all(ink.inside + ink.specks < INK_BLANK for ink in boxes):
+        one = _one(row, boxes, quiet)
+        return one
+    if any(ink.odd for ink in boxes):
+        return person("odd")
+    ticked = [ink for ink in boxes if marked(ink)]
+    if any(not marked(ink) and ink.inside + ink.specks >= INK_NONE for ink in boxes):
+        return person("small")
+    if any(not marked(ink) and (ink.outside > 0.6 or ink.trace > 25) for ink in boxes):
+        return person("beside")
+    if not ticked:
+        return person("small")
+    lightest = min(ink.inside for ink in ticked)
+    if any(_overfilled(ink) or (ink.cover > 0.4 and ink.inside > 2.5 * lightest) for ink in ticked):
+        return person("overfilled")
+    if row.at_most is not None and len(ticked) > row.at_most:
+        return person("too_many")
+    return Judged(row=row, verdict="certain", choices=likely, certainty=0.8, why="")
+
+
+def _overfilled(ink: _Ink) -> bool:
+    """Blackened beyond the outline on most sides: a cancelled mark."""
+    return ink.cover > 0.5 and ink.sides >= 3 and ink.outside > 2.0
