@@ -13,7 +13,7 @@ from flask import Flask, Response, request, session
 from flask_babel import Babel
 from flask_wtf import CSRFProtect
 
-from survey import access, cli, db
+from survey import access, cli, db, translations
 
 ROOT = Path(__file__).parent
 LANGUAGES = ("zh", "en")
@@ -47,6 +47,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     if not app.config.get("SECRET_KEY"):
         app.config["SECRET_KEY"] = _secret(instance)
     db.init_app(app)
+    translations.build()
     Babel(app, locale_selector=language)
     csrf.init_app(app)
     _blueprints(app)
