@@ -200,6 +200,14 @@ remark = _table(  # a sealed comment, padded, beside the box and without receipt
     PrimaryKeyConstraint("collection", "remark"),
 )
 
+received = _table(  # how many ballots each app host has stored: the live count, without counting
+    "received",
+    _text("collection"),
+    _text("host"),
+    Column("received", Integer, nullable=False),
+    PrimaryKeyConstraint("collection", "host"),
+)
+
 receipt = _table(
     "receipt",
     _text("collection"),

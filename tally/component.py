@@ -8,11 +8,12 @@ from fractions import Fraction
 
 from tally import count
 from tally.facts import Facts, Subject
-from tally.number import half_up, plain
-from tally.rulebook import Ballots, Component, Entered, Letters, OpinionSurvey, Rulebook, Setting, Sheet, Whose
+from tally.number import half_up, mean, plain, total
+from tally.rulebook import Ballots, Component, Entered, Letters, OpinionSurvey, Rulebook, Sheet, Whose
 from tally.step import Label, Rule, Step
 
 _ENTERED = Label(zh="录入", en="entered")
+_NOT_ENTERED = Label(zh="没有录入", en="not entered")
 _OWN = Label(zh="录入的得分", en="the score entered")
 _FROM_TEAM = Label(zh="录入的总队得分", en="the score entered for the team")
 _SUM = Label(zh="各项得分之和", en="sum of the items")
@@ -54,7 +55,7 @@ def printed(
 
 def missing(part: Component, why: Label | None = None, children: Sequence[Step] = ()) -> Step:
     """A component that is missing: why, and who owes it."""
-    because = why or Label(zh="没有录入", en="not entered")
+    because = why or _NOT_ENTERED
     how = Label(
         zh=f"缺项：{because.zh}；由{part.owed_by.zh}补",
         en=f"missing: {because.en or because.zh}; owed by {part.owed_by.en or part.owed_by.zh}",
@@ -96,9 +97,7 @@ def given(rulebook: Rulebook, part: Component, score: Fraction, *, own: bool) ->
 def ballots(part: Ballots, facts: Facts, rulebook: Rulebook, subject: Subject) -> Step:
     """The score of a subject's own marks: the mean of the items, each of the valid marks pooled (D-03, D-04, D-06)."""
     marks = facts.appraisal.get(subject, {})
-    scale = count.Scale(
-        marks=part.grades, points=_points(rulebook, part.points, [each.id for each in part.grades]), neutral=part.neutral
-    )
+    scale = count.scale(part.grades, rulebook.numbers(part.points), part.neutral)
     groups = _groups(part, rulebook)
     items = [count.item(each.label, marks.get(each.id, {}), scale, groups) for each in part.items]
     exact = count.mean(items)
@@ -124,7 +123,7 @@ def team_ballots(
     if not values:
         gap = Label(zh="没有一个人有总结测评得分", en="nobody has an appraisal score")
         return missing(part, gap, [_renamed(step, name) for name, step in wanted])
-    return rounded(rulebook, part, sum(values, Fraction(0)) / len(values), _PEOPLE, Rule.MEAN, children)
+    return rounded(rulebook, part, mean(values), _PEOPLE, Rule.MEAN, children)
 
 
 def opinion(part: OpinionSurvey, facts: Facts, rulebook: Rulebook, subject: Subject) -> Step:
@@ -177,7 +176,7 @@ def letters(part: Letters, facts: Facts, rulebook: Rulebook, subject: Subject) -
         Step(label=Label(zh=assessor), value=worth[letter], how=Label(zh=letter, en=letter), clause=part.clause)
         for assessor, letter in kept
     ]
-    exact = sum((worth[letter] for _, letter in kept), Fraction(0)) / len(kept)
+    exact = mean([worth[letter] for _, letter in kept])
     return rounded(rulebook, part, exact, _TRIMMED if trim else _LETTERS, Rule.MEAN, children)
 
 
@@ -190,33 +189,33 @@ def _whose(sources: Sequence[Whose], subject: Subject) -> list[Subject]:
 def _from_sheet(
     rulebook: Rulebook, part: Entered, sheet: Sheet, units: Mapping[str, Mapping[str, Fraction]], *, own: bool
 ) -> Step:
-    steps = [_unit(sheet, unit, units[unit]) for unit in sorted(units)]
+    most = {each.id: plain(each.max) for each in sheet.items}
+    hows = {name: Label(zh=f"录入，满分{points}", en=f"entered, of {points}") for name, points in most.items()}
+    steps = [_unit(sheet, unit, units[unit], hows) for unit in sorted(units)]
     if any(step.value is None for step in steps):
         gap = Label(zh=f"{sheet.label.zh}表没有填全", en=f"the sheet {sheet.label.en} is not complete")
         return missing(part, gap, steps)
     values = [step.value for step in steps if step.value is not None]
-    exact = sum(values, Fraction(0)) / len(values)
+    exact = mean(values)
     if sheet.per_unit:
         how = _UNITS if own else Label(zh=f"{_TEAM_SHEET.zh}，{_UNITS.zh}", en=f"{_TEAM_SHEET.en}, {_UNITS.en}")
         return rounded(rulebook, part, exact, how, Rule.MEAN, steps)
     return rounded(rulebook, part, exact, _SUM if own else _TEAM_SHEET, Rule.SUM, steps[0].children)
 
 
-def _unit(sheet: Sheet, unit: str, points: Mapping[str, Fraction]) -> Step:
+def _unit(sheet: Sheet, unit: str, points: Mapping[str, Fraction], hows: Mapping[str, Label]) -> Step:
     children = tuple(
         Step(
             label=each.label,
             value=points.get(each.id),
-            how=Label(zh=f"录入，满分{plain(each.max)}", en=f"entered, of {plain(each.max)}")
-            if each.id in points
-            else Label(zh="没有录入", en="not entered"),
+            how=hows[each.id] if each.id in points else _NOT_ENTERED,
             clause=sheet.clause,
         )
         for each in sheet.items
     )
     whole = all(each.id in points for each in sheet.items)
-    total = sum((points[each.id] for each in sheet.items), Fraction(0)) if whole else None
-    return Step(label=Label(zh=unit) if unit else sheet.label, value=total, how=_SUM, rule=Rule.SUM, children=children)
+    value = total(points[each.id] for each in sheet.items) if whole else None
+    return Step(label=Label(zh=unit) if unit else sheet.label, value=value, how=_SUM, rule=Rule.SUM, children=children)
 
 
 def _level(
@@ -226,9 +225,7 @@ def _level(
     survey = facts.opinion.get(subject)
     if survey is None or (not team and survey.valid_responses < rulebook.whole(part.min_valid)):
         return None
-    scale = count.Scale(
-        marks=part.answers, points=_points(rulebook, part.points, [each.id for each in part.answers]), neutral=part.neutral
-    )
+    scale = count.scale(part.answers, rulebook.numbers(part.points), part.neutral)
     questions = part.team_questions if team else part.person_questions
     items = [count.item(each.label, survey.marks.get(each.id, {}), scale) for each in questions]
     exact = count.mean(items)
@@ -238,10 +235,6 @@ def _level(
 def _responses(facts: Facts, subject: Subject) -> int:
     survey = facts.opinion.get(subject)
     return survey.valid_responses if survey else 0
-
-
-def _points(rulebook: Rulebook, setting: Setting, names: Sequence[str]) -> dict[str, Fraction]:
-    return dict(zip(names, rulebook.numbers(setting), strict=True))
 
 
 def _groups(part: Ballots, rulebook: Rulebook) -> count.Groups | None:

@@ -6,7 +6,11 @@ Blank, void and unsure marks are shown but stand in no denominator (D-07).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
+from math import lcm
 
+from tally import number
+from tally.number import total
 from tally.rulebook import Named
 from tally.step import Label, Rule, Step
 
@@ -20,6 +24,16 @@ class Scale:
     marks: Sequence[Named]
     points: Mapping[str, Fraction]
     neutral: Sequence[Named]
+    worth: Mapping[str, int]  # the points as whole numbers …
+    over: int  # … over one denominator
+
+
+def scale(marks: Sequence[Named], points: Sequence[Fraction], neutral: Sequence[Named]) -> Scale:
+    """A scale from its marks and their points in the same order."""
+    over = lcm(*(each.denominator for each in points))
+    names = [each.id for each in marks]
+    worth = {name: int(each * over) for name, each in zip(names, points, strict=True)}
+    return Scale(marks=marks, points=dict(zip(names, points, strict=True)), neutral=neutral, worth=worth, over=over)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,11 +65,11 @@ def item(label: Label, counts: Counts, scale: Scale, groups: Groups | None = Non
     for group in sorted(counts, key=lambda name: [each.id for each in groups.names].index(name.split("+")[0])):
         step = _pooled(_group_label(group, groups.names), counts[group], scale)
         if step.value is not None:
-            parts.append((step, sum((groups.weights[name] for name in group.split("+")), Fraction(0))))
-    total = sum((weight for _, weight in parts), Fraction(0))
-    if not total:
+            parts.append((step, total(groups.weights[name] for name in group.split("+"))))
+    whole = total(weight for _, weight in parts)
+    if not whole:
         return Step(label=label, value=None, how=_NO_WEIGHT if parts else _NO_MARK)
-    value = sum((step.value * weight for step, weight in parts if step.value is not None), Fraction(0)) / total
+    value = total(step.value * weight for step, weight in parts if step.value is not None) / whole
     if any(sum(counts[group].values()) < groups.smallest for group in counts):
         return Step(label=label, value=value, how=_HIDDEN)
     children = tuple(
@@ -68,36 +82,42 @@ def item(label: Label, counts: Counts, scale: Scale, groups: Groups | None = Non
 def mean(items: Sequence[Step]) -> Fraction | None:
     """The exact mean of the items; None when one of them is missing."""
     values = [step.value for step in items if step.value is not None]
-    return sum(values, Fraction(0)) / len(items) if items and len(values) == len(items) else None
+    return number.mean(values) if items and len(values) == len(items) else None
 
 
 def _together(counts: Counts) -> dict[str, int]:
     """The groups pooled."""
     pooled: dict[str, int] = {}
     for marks in counts.values():
-        for mark, number in marks.items():
-            pooled[mark] = pooled.get(mark, 0) + number
+        for mark, times in marks.items():
+            pooled[mark] = pooled.get(mark, 0) + times
     return pooled
 
 
 def _pooled(label: Label, marks: Mapping[str, int], scale: Scale) -> Step:
-    valid, points = 0, Fraction(0)
-    for mark, worth in scale.points.items():
-        number = marks.get(mark, 0)
-        if number:
-            valid, points = valid + number, points + worth * number
+    valid = points = 0
+    for mark, worth in scale.worth.items():
+        times = marks.get(mark, 0)
+        valid, points = valid + times, points + worth * times
     children = [
-        Step(label=each.label, value=Fraction(marks.get(each.id, 0)), how=_COUNTED, weight=scale.points[each.id])
+        Step(label=each.label, value=_whole(marks.get(each.id, 0)), how=_COUNTED, weight=scale.points[each.id])
         for each in scale.marks
     ]
     children += [
-        Step(label=each.label, value=Fraction(marks[each.id]), how=_COUNTED)
+        Step(label=each.label, value=_whole(marks[each.id]), how=_COUNTED)
         for each in scale.neutral
         if marks.get(each.id)
     ]
     if not valid:
         return Step(label=label, value=None, how=_NO_MARK, children=tuple(children))
-    return Step(label=label, value=points / valid, how=_RATE, rule=Rule.RATE, children=tuple(children))
+    value = Fraction(points, valid * scale.over)
+    return Step(label=label, value=value, how=_RATE, rule=Rule.RATE, children=tuple(children))
+
+
+@cache
+def _whole(times: int) -> Fraction:
+    """A count as an exact number; the same small ones come up thousands of times."""
+    return Fraction(times)
 
 
 def _group_label(group: str, names: Sequence[Named]) -> Label:

@@ -4,7 +4,9 @@ Everything is `int` or `Fraction`; no binary float and no `Decimal` ever holds a
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from math import lcm
 
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
@@ -42,22 +44,26 @@ def fixed(value: Fraction, places: int = 2) -> str:
 
 
 def plain(value: Fraction) -> str:
-    """`value` exactly and as short as can be: "5", "-2", "12.5"; "245/3" where no decimal is exact."""
+    """`value` exactly and as short as can be: "5", "-2", "12.5"; "245/3" where twelve decimals are not exact."""
     if value.denominator == 1:
         return str(value.numerator)
-    rest, places = value.denominator, 0
-    while rest % 10 == 0:
-        rest, places = rest // 10, places + 1
-    twos = fives = 0
-    while rest % 2 == 0:
-        rest, twos = rest // 2, twos + 1
-    while rest % 5 == 0:
-        rest, fives = rest // 5, fives + 1
-    if rest != 1:
-        return f"{value.numerator}/{value.denominator}"
-    return fixed(value, places + max(twos, fives))
+    places = next((places for places in range(1, 13) if 10**places % value.denominator == 0), None)
+    return f"{value.numerator}/{value.denominator}" if places is None else fixed(value, places)
 
 
-def mean(values: list[Fraction]) -> Fraction:
-    """The plain mean; `values` must not be empty."""
-    return sum(values, Fraction(0)) / len(values)
+def total(values: Iterable[Fraction]) -> Fraction:
+    """The exact sum, over one common denominator: several times faster than adding fractions one by one."""
+    numerator, denominator = 0, 1
+    for value in values:
+        if value.denominator == denominator:
+            numerator += value.numerator
+        else:
+            common = lcm(denominator, value.denominator)
+            numerator = numerator * (common // denominator) + value.numerator * (common // value.denominator)
+            denominator = common
+    return Fraction(numerator, denominator)
+
+
+def mean(values: Sequence[Fraction]) -> Fraction:
+    """The exact plain mean; `values` must not be empty."""
+    return total(values) / len(values)

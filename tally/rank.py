@@ -39,9 +39,11 @@ def places(rulebook: Rulebook, scores: Mapping[str, Fraction | None]) -> dict[st
     office decides (D-24); nobody after them is of the first grade either.
     """
     ordered = sorted((value for value in scores.values() if value is not None), reverse=True)
-    rank: dict[Fraction, int] = {}
+    firsts: dict[Fraction, int] = {}
+    lasts: dict[Fraction, int] = {}
     for position, value in enumerate(ordered, start=1):
-        rank.setdefault(value, position)
+        firsts.setdefault(value, position)
+        lasts[value] = position
     cap = quota(rulebook, len(scores))
     cuts = rulebook.numbers(rulebook.grades.cuts)
     found: dict[str, Place] = {}
@@ -49,8 +51,7 @@ def places(rulebook: Rulebook, scores: Mapping[str, Fraction | None]) -> dict[st
         if score is None:
             found[subject] = _NOWHERE
             continue
-        first = rank[score]
-        last = first + ordered.count(score) - 1
+        first, last = firsts[score], lasts[score]
         grade = grade_index(cuts, score)
         torn = grade == 0 and first <= cap < last
         if grade == 0 and last > cap:

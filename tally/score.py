@@ -1,11 +1,12 @@
 """A score: the components by their weights, then bonus and deduction, for a team and for a person alike."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 from tally.component import printed
 from tally.factor import Adjusted, owed
+from tally.number import total
 from tally.rulebook import Formula, Rulebook
 from tally.step import Label, Rule, Step
 
@@ -32,11 +33,10 @@ def joined(
     rulebook: Rulebook, formula: Formula, name: str, components: Mapping[str, Step], adjusted: Adjusted
 ) -> Score:
     """Joins components (id -> step) by the formula's weights, adds ±, and rounds the total once, not capped (D-16)."""
-    weighted = tuple(replace(components[each], weight=weight) for each, weight in formula.weights.items())
+    weighted = tuple(_weighed(components[each], weight) for each, weight in formula.weights.items())
     lacking = [each for each in formula.weights if components[each].value is None]
     missing = tuple(sorted({*lacking, *adjusted.missing}))
-    exact = sum((step.value * step.weight for step in weighted if step.value is not None and step.weight), Fraction(0))
-    exact /= 100
+    exact = total(step.value * step.weight for step in weighted if step.value is not None and step.weight) / 100
     label = Label(zh=f"{name} {formula.label.zh}", en=f"{name}: {formula.label.en or formula.label.zh}")
     base_label = Label(zh=f"{name} 加权得分", en=f"{name}: weighted score")
     if lacking:
@@ -49,6 +49,20 @@ def joined(
     else:
         step = printed(label, exact + adjusted.total, _JOINED, Rule.WEIGHTED, formula.clause, children)
     return Score(components=components, adjusted=adjusted, missing=missing, step=step, base=base)
+
+
+def _weighed(step: Step, weight: Fraction) -> Step:
+    return Step(
+        label=step.label,
+        value=step.value,
+        how=step.how,
+        rule=step.rule,
+        clause=step.clause,
+        children=step.children,
+        exact=step.exact,
+        weight=weight,
+        printed=step.printed,
+    )
 
 
 def _gap(rulebook: Rulebook, missing: list[str] | tuple[str, ...]) -> Label:

@@ -20,9 +20,9 @@ class Counts:
     """Counted marks. `appraisal`: (banner, person, item, group, grade) -> marks; `opinion`: (banner, person, question,
     answer) -> answers that count; `valid`: (banner, person) -> responses with a valid answer to a scored question."""
 
-    appraisal: Mapping[tuple[str, str, str, str, str], int]
-    opinion: Mapping[tuple[str, str, str, str], int]
-    valid: Mapping[tuple[str, str], int]
+    appraisal: Mapping[tuple[str, ...], int]
+    opinion: Mapping[tuple[str, ...], int]
+    valid: Mapping[tuple[str, ...], int]
 
 
 def facts(book: Book, rulebook: Rulebook) -> Facts:
@@ -93,9 +93,9 @@ def count_fragments(fragments: Iterable[tuple[str, str, str, str, Mapping[str, s
 
     A fragment is what one ballot or response says of one subject; the same rules hold as for a year book's rows.
     """
-    appraisal: Counter[tuple[str, str, str, str, str]] = Counter()
-    opinion: Counter[tuple[str, str, str, str]] = Counter()
-    responses: Counter[tuple[str, str]] = Counter()
+    appraisal: Counter[tuple[str, ...]] = Counter()
+    opinion: Counter[tuple[str, ...]] = Counter()
+    responses: Counter[tuple[str, ...]] = Counter()
     survey, scored = rulebook.opinion, scored_questions(rulebook)
     valid = {answer.id for answer in survey.answers} if survey else set()
     items = {item.id for item in rulebook.ballots.items} if rulebook.ballots else set()

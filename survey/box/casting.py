@@ -1,0 +1,238 @@
+"""The deed *cast*: a checked reply and a slip become one ciphertext in the box, or an honest reason why not (BOX.md, steps 4 and 5)."""
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import current_app
+from sqlalchemy import func, select
+
+from survey import db
+from survey.box import collection as collections
+from survey.box import keys as key_store
+from survey.box import slip as slips
+from survey.box import writer
+from survey.box.collection import ALPHABET, Collection
+from survey.box.slip import Slip
+from survey.instrument import TEXT_LIMIT, Form, Reply, canonical
+from survey.schema import received
+
+SOURCES = ("phone", "paper", "rescue")
+_NONCE = re.compile(r"[0-9a-f]{32}(\.[0-9a-f]{16})?")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """What a page may offer: status ready · spent · void · unknown · desk_only · draft · closing · sealed · void_collection."""
+
+    status: str
+    collection: Collection | None = None
+    slip: Slip | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What became of an answer.
+
+    `status`: cast · again (stored before, same content) · first_counts (stored before, other content) · already_used · void ·
+    unknown · desk_only · not_open · closed · over_cap · busy · stopped (the box does not agree with its mark) · bad_nonce (take a new form).
+    `receipt` stands with the first three; `signature` (base64url) with cast and again.
+    """
+
+    status: str
+    nonce: str
+    receipt: str | None = None
+    signature: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ballot:
+    """One answer to be cast. `slip` is a token or typed code, or a `Slip` already found; None in a link collection."""
+
+    reply: Reply
+    nonce: str
+    slip: str | Slip | None = None
+    voice: str = ""
+
+
+def look(collection_id: str | None, text: str = "", *, desk: bool = False) -> Look:
+    """What stands behind a collection's address or a slip's text; reads only.
+
+    Without an id the text is looked for in every collection that has not ended. Paper slips are for the desk alone.
+    """
+    with db.reading() as connection:
+        if collection_id is None:
+            for name in collections.open_ids(connection):
+                found = slips.find(connection, _keys(name), name, text)
+                if found:
+                    return _state(collections.get(connection, name), found, desk=desk)
+            return Look(status="unknown")
+        house = collections.get(connection, collection_id)
+        if house is None or house.origin != "site":
+            return Look(status="unknown")
+        if house.mode == "link":
+            return _state(house, None, desk=desk)
+        found = slips.find(connection, _keys(house.collection), house.collection, text) if text else None
+        return _state(house, found, desk=desk) if found or not text else Look(status="unknown", collection=house)
+
+
+def _state(house: Collection | None, found: Slip | None, *, desk: bool) -> Look:
+    assert house is not None
+    status = {"draft": "draft", "closing": "closing", "sealed": "sealed", "void": "void_collection"}.get(house.state, "ready")
+    if found and house.state in ("open", "closing"):
+        if found.state == "spent":
+            status = "spent"
+        elif found.state == "void":
+            status = "void"
+        elif found.medium == "paper" and not desk:
+            status = "desk_only"
+    return Look(status=status, collection=house, slip=found)
+
+
+def new_nonce(collection_id: str) -> str:
+    """A nonce made by the server: 16 random bytes, bound to the collection, stored nowhere."""
+    random = secrets.token_bytes(16)
+    return f"{random.hex()}.{_keys(collection_id).nonce_seal(collection_id, random).hex()}"
+
+
+def receipt_id(collection_id: str, nonce: str) -> str:
+    """The receipt of a nonce: the first ten Crockford characters of SHA-256("receipt", collection, nonce)."""
+    number = int.from_bytes(hashlib.sha256(b"\x00".join((b"receipt", collection_id.encode(), nonce.encode()))).digest())
+    return "".join(ALPHABET[(number >> (256 - 5 * (at + 1))) & 31] for at in range(10))
+
+
+def cast(
+    *, collection: Collection, form: Form, reply: Reply, nonce: str, slip: str | Slip | None = None, voice: str = "", source: str = "phone"
+) -> Outcome:
+    """Casts one answer; see Outcome for what can become of it. Returns after the commit is durable."""
+    ballot = Ballot(reply=reply, nonce=nonce, slip=slip, voice=voice)
+    return cast_batch(collection=collection, form=form, ballots=[ballot], source=source)[0]
+
+
+def cast_batch(*, collection: Collection, form: Form, ballots: Sequence[Ballot], source: str) -> list[Outcome]:
+    """Casts answers in one commit (a batch of paper); one outcome each, in order."""
+    if source not in SOURCES:
+        raise ValueError(f"no such source: {source}")
+    keys = _keys(collection.collection)
+    outcomes: list[Outcome | None] = []
+    rows = []
+    for ballot in ballots:
+        refused, found = _refusal(collection, keys, ballot, source)
+        outcomes.append(Outcome(status=refused, nonce=ballot.nonce) if refused else None)
+        if not refused:
+            rows.append(_row(collection, form, keys, ballot, found, source))
+    answers = iter(_stored(rows))
+    return [
+        each or _outcome(collection, keys, ballot.nonce, next(answers)["status"])
+        for each, ballot in zip(outcomes, ballots, strict=True)
+    ]
+
+
+def _refusal(house: Collection, keys: key_store.Keys, ballot: Ballot, source: str) -> tuple[str | None, Slip | None]:
+    if not _NONCE.fullmatch(ballot.nonce) or not _bound(house, keys, ballot.nonce):
+        return ("not_open" if house.state == "draft" else "closed" if house.state in ("sealed", "void") else "bad_nonce"), None
+    if house.mode == "link":
+        return None, None
+    found = ballot.slip
+    if not isinstance(found, Slip):
+        with db.reading() as connection:
+            found = slips.find(connection, keys, house.collection, found or "")
+    if found is None:
+        return "unknown", None
+    if found.medium == "paper" and source != "paper":
+        return "desk_only", None
+    return None, found
+
+
+def _bound(house: Collection, keys: key_store.Keys, nonce: str) -> bool:
+    random, _, seal = nonce.partition(".")
+    if not seal:
+        return house.mode == "link"  # the script of a link collection makes nonces itself
+    if not keys.has("nonce"):
+        return house.state == "sealed"  # after the seal only a receipt is looked up
+    return hmac.compare_digest(keys.nonce_seal(house.collection, bytes.fromhex(random)).hex(), seal)
+
+
+def _row(
+    house: Collection, form: Form, keys: key_store.Keys, ballot: Ballot, found: Slip | None, source: str
+) -> dict[str, object]:
+    voice = found.voice if found and found.voice else ballot.voice
+    content = canonical({"voice": voice, "answers": ballot.reply.answers})
+    words = canonical(dict(ballot.reply.texts))
+    nonce = ballot.nonce.encode()
+    receipt = receipt_id(house.collection, ballot.nonce)
+    row: dict[str, object] = {
+        "collection": house.collection,
+        "qr": found.qr.hex() if found else "",
+        "receipt": receipt,
+        "tag": hmac.digest(nonce, content + b"\x00" + words, "sha256").hex(),
+        "late": source != "phone",
+        "remark": None,
+        "ciphertext": "",
+        "mac": "",
+    }
+    if not keys.has("public"):
+        return row  # ended: the writer only says so, or finds the receipt
+    ciphertext = keys.seal(content.ljust(house.length or len(content)))
+    row["ciphertext"] = ciphertext.hex()
+    row["mac"] = keys.mac("ballot", house.collection, receipt.encode(), ciphertext).hex()
+    if questions := form.text_questions():
+        name = secrets.token_bytes(16)
+        sealed = keys.seal(words.ljust(remark_length(len(questions))))
+        row["remark"] = [name.hex(), sealed.hex(), keys.mac("remark", house.collection, name, sealed).hex()]
+    return row
+
+
+def remark_length(questions: int) -> int:
+    """Bytes a remark is padded to: every answer drops one, so that its presence says nothing."""
+    return questions * (TEXT_LIMIT * 6 + 80) + 2
+
+
+def ballot_length(form: Form) -> int:
+    """Bytes every ballot of a form is padded to."""
+    voices = max([len(option.id) for option in form.instrument.voices] + [0])
+    return form.longest() + voices + 32
+
+
+def _stored(rows: list[dict[str, object]]) -> list[dict[str, str]]:
+    if not rows:
+        return []
+    try:
+        return writer.store(current_app.config["DATABASE_URL"], Path(current_app.config["INSTANCE"]), rows)
+    except writer.Busy:
+        return [{"status": "busy"}] * len(rows)
+
+
+def _outcome(house: Collection, keys: key_store.Keys, nonce: str, status: str) -> Outcome:
+    if status not in ("cast", "again", "first_counts"):
+        return Outcome(status=status, nonce=nonce)
+    receipt = receipt_id(house.collection, nonce)
+    signature = sign(keys, house.collection, receipt) if status != "first_counts" else None
+    return Outcome(status=status, nonce=nonce, receipt=receipt, signature=signature)
+
+
+def sign(keys: key_store.Keys, collection_id: str, receipt: str) -> str | None:
+    """The signature under a receipt, as 128 hex digits; None once the signing key is destroyed."""
+    return keys.sign(f"receipt\x00{collection_id}\x00{receipt}".encode()).hex() if keys.has("sign") else None
+
+
+def count(collection_id: str) -> int:
+    """Ballots received so far: one small row a host, however many there are."""
+    with db.reading() as connection:
+        query = select(func.coalesce(func.sum(received.c.received), 0)).where(received.c.collection == collection_id)
+        return int(connection.execute(query).scalar_one())
+
+
+def opened(plain: bytes) -> dict[str, object]:
+    """The content of a decrypted ballot or remark, without its padding. Raises ValueError where it is not one."""
+    content: dict[str, object] = json.loads(plain)
+    return content
+
+
+def _keys(collection_id: str) -> key_store.Keys:
+    return key_store.of(Path(current_app.config["INSTANCE"]), collection_id)

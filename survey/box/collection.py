@@ -1,0 +1,203 @@
+"""The noun *collection*: a place where answers are gathered, and its SQL.
+
+draft → open → closing → sealed, or void. A meeting's secret ballot (`appraisal`) or a banner's survey (`opinion`); reached by
+slips or by one link with a cap.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from survey import instrument
+from survey.instrument import Form, Rated
+from survey.schema import banner as banner_table
+from survey.schema import box, collection, comment, cycle, fragment, person, receipt, remark, slip
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
+POSITIONS = ("captain", "deputy", "liaison", "member")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Collection:
+    """One row of `collection`; the columns are described in the schema."""
+
+    collection: str
+    cycle: int
+    banner: str
+    kind: str
+    village: str
+    title: str
+    mode: str
+    state: str
+    origin: str
+    instrument: str
+    form: str | None
+    length: int | None
+    cap: int | None
+    smallest_group: int
+    large: bool
+    trial: bool
+    place: str
+    held_on: str | None
+    delivered_on: str | None
+    expected: int | None
+    present: int | None
+    issued: int | None
+    teller: str | None
+    scrutineer: str | None
+    reasons: Mapping[str, str]
+    closes_at: str | None
+    opened_on: str | None
+    sealed_on: str | None
+    published: Mapping[str, Any] | None
+
+    @property
+    def collecting(self) -> bool:
+        """True while answers enter: open, or closing (paper and rescue files only)."""
+        return self.state in ("open", "closing")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """Slips by state, whole and by (medium, voice)."""
+
+    unspent: int = 0
+    spent: int = 0
+    void: int = 0
+    by: Mapping[tuple[str, str], Mapping[str, int]]
+
+    @property
+    def made(self) -> int:
+        """All slips ever made."""
+        return self.unspent + self.spent + self.void
+
+
+def new_id(length: int = 8) -> str:
+    """A random public id in Crockford's alphabet."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+def get(connection: Connection, name: str) -> Collection | None:
+    """The collection of that id."""
+    row = connection.execute(select(collection).where(collection.c.collection == name)).first()
+    return _from_row(row) if row else None
+
+
+def of_cycle(connection: Connection, year: int) -> list[Collection]:
+    """All collections of a year, by banner, kind and id."""
+    query = select(collection).where(collection.c.cycle == year)
+    rows = connection.execute(query.order_by(collection.c.banner, collection.c.kind, collection.c.collection))
+    return [_from_row(row) for row in rows]
+
+
+def of_banner(connection: Connection, year: int, banner: str) -> list[Collection]:
+    """A banner's collections of a year: several sittings pool (BOX.md, step 1)."""
+    return [each for each in of_cycle(connection, year) if each.banner == banner]
+
+
+def open_ids(connection: Connection) -> list[str]:
+    """Ids of the collections a typed code may belong to: those not ended."""
+    query = select(collection.c.collection).where(collection.c.state.in_(("draft", "open", "closing")), collection.c.mode == "slips")
+    return list(connection.execute(query).scalars())
+
+
+def draft(
+    connection: Connection,
+    *,
+    cycle: int,
+    banner: str,
+    kind: str,
+    mode: str,
+    title: str,
+    instrument: str | None = None,
+    village: str = "",
+    cap: int | None = None,
+    trial: bool = False,
+    large: bool = False,
+    place: str = "",
+    held_on: str | None = None,
+    smallest_group: int = 5,
+) -> str:
+    """A new collection in draft; its id. Raises ValueError for a kind, mode or cap that cannot be."""
+    if kind not in ("appraisal", "opinion") or mode not in ("slips", "link"):
+        raise ValueError(f"no such collection: {kind}, {mode}")
+    if mode == "link" and not (cap and 0 < cap <= 100_000):
+        raise ValueError("链接方式要写明最多收多少份（1 到 100000）")
+    name = new_id()
+    connection.execute(
+        insert(collection).values(
+            collection=name, cycle=cycle, banner=banner, kind=kind, mode=mode, title=title, instrument=instrument or kind,
+            village=village, cap=cap, trial=trial, large=large, place=place, held_on=held_on, smallest_group=smallest_group,
+        )
+    )  # fmt: skip
+    return name
+
+
+def change(connection: Connection, name: str, **columns: object) -> None:
+    """Sets columns of a collection; mappings are kept as JSON."""
+    values = {
+        key: json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, Mapping) else value
+        for key, value in columns.items()
+    }
+    connection.execute(update(collection).where(collection.c.collection == name).values(**values))
+
+
+def form(connection: Connection, of: Collection) -> Form:
+    """The form of a collection: frozen from opening on, before that built from the roster as it is now."""
+    if of.form:
+        return instrument.from_json(of.form)
+    rows = connection.execute(
+        select(person).where(person.c.cycle == of.cycle, person.c.banner == of.banner).order_by(person.c.person)
+    ).all()
+    rank = {position: at for at, position in enumerate(POSITIONS)}
+    people = tuple(
+        Rated(id=r.person, name=r.name, position=r.position, unit=r.unit)
+        for r in sorted(rows, key=lambda r: (rank.get(r.position, 9), r.person))
+    )
+    chosen = connection.execute(select(cycle.c.choices).where(cycle.c.cycle == of.cycle)).scalar() or "{}"
+    team_row = of.kind == "appraisal" and json.loads(chosen).get("team_appraisal") == "row"
+    return Form(instrument=_instrument(connection, of.instrument), people=people, team=of.banner, team_row=team_row)
+
+
+def _instrument(connection: Connection, name: str) -> instrument.Instrument:
+    if name.startswith("xlsform:"):
+        from survey import questionnaire
+
+        return questionnaire.get(connection, name.removeprefix("xlsform:"))
+    return instrument.load(name)
+
+
+def counts(connection: Connection, name: str) -> Counts:
+    """Slips counted by state, medium and voice. Grows with the slips of this one collection, not with what is stored."""
+    query = select(slip.c.medium, slip.c.voice, slip.c.state, func.count()).where(slip.c.collection == name)
+    by: dict[tuple[str, str], dict[str, int]] = {}
+    for medium, voice, state, number in connection.execute(query.group_by(slip.c.medium, slip.c.voice, slip.c.state)):
+        by.setdefault((medium, voice), {})[state] = number
+    total = {state: sum(each.get(state, 0) for each in by.values()) for state in ("unspent", "spent", "void")}
+    return Counts(**total, by=by)
+
+
+def league(connection: Connection, of: Collection) -> str:
+    """The league of the collection's banner."""
+    query = select(banner_table.c.league).where(banner_table.c.cycle == of.cycle, banner_table.c.banner == of.banner)
+    return connection.execute(query).scalar() or ""
+
+
+def remove_trial(connection: Connection, name: str) -> None:
+    """Deletes a trial collection with all that is in it. Raises ValueError for a real one."""
+    found = get(connection, name)
+    if found is None or not found.trial:
+        raise ValueError("只有试投可以清除")
+    for table in (slip, box, remark, receipt, fragment, comment, collection):
+        connection.execute(delete(table).where(table.c.collection == name))
+
+
+def _from_row(row: Any) -> Collection:
+    values = dict(row._mapping)
+    values["reasons"] = json.loads(values["reasons"])
+    values["published"] = json.loads(values["published"]) if values["published"] else None
+    return Collection(**values)

@@ -1,0 +1,181 @@
+"""The keys of a collection: made in draft and at opening, kept as files of mode 0600, destroyed at the seal.
+
+`instance/keys/<collection>/`: `slip` (made with the first slips), `nonce`, `mac`, `tag`… and `sign` (made at opening), `public` and
+`secret.json`, the secret key of the box wrapped under both counting officers' passwords and once under the envelope's code.
+Nothing here is ever in the database, in a backup or in a log.
+"""
+
+import base64
+import hmac
+import json
+import os
+import secrets
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import nacl.exceptions
+import nacl.pwhash
+import nacl.secret
+import nacl.signing
+import nacl.utils
+from nacl.public import PrivateKey, PublicKey, SealedBox
+
+NAMES = ("slip", "nonce", "mac", "sign", "public", "secret.json")
+_OPS, _MEMORY = 2, 19 * 1024 * 1024  # argon2id as for passwords
+
+
+class WrongPassword(ValueError):
+    """Neither the two passwords nor the envelope's code open the secret key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The folder of one collection's keys; files are read when asked for, and never cached beyond this object."""
+
+    folder: Path
+    _read: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+
+    def get(self, name: str) -> bytes:
+        """A key's bytes. Raises FileNotFoundError when it was never made, or is destroyed."""
+        if name not in self._read:
+            self._read[name] = (self.folder / name).read_bytes()
+        return self._read[name]
+
+    def has(self, name: str) -> bool:
+        """Whether a key exists."""
+        return (self.folder / name).exists()
+
+    def make(self, name: str) -> None:
+        """Makes a random key of 32 bytes, unless it exists."""
+        self.put(name, secrets.token_bytes(32), again=False)
+
+    def put(self, name: str, content: bytes, *, again: bool = True) -> None:
+        """Writes a file of mode 0600 durably; with `again=False` an existing one stays."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.folder / name
+        if path.exists() and not again:
+            return
+        part = self.folder / f".{name}.{secrets.token_hex(4)}"
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if again:
+            os.replace(part, path)
+        else:
+            try:
+                os.link(part, path)  # the first of two makers wins
+            except FileExistsError:
+                pass
+            os.unlink(part)
+        sync_folder(self.folder)
+        self._read.pop(name, None)
+
+    def destroy(self, *names: str) -> None:
+        """Overwrites and removes keys; those already gone are no fault."""
+        for name in names:
+            path = self.folder / name
+            if path.exists():
+                with path.open("r+b") as file:
+                    file.write(os.urandom(path.stat().st_size))
+                    file.flush()
+                    os.fsync(file.fileno())
+                path.unlink()
+            self._read.pop(name, None)
+        if self.folder.exists():
+            sync_folder(self.folder)
+
+    # ---- what they are for -------------------------------------------------------------------------------------
+
+    def slip_hash(self, text: str) -> bytes:
+        """HMAC(slip key, code): what the database knows of a slip."""
+        return hmac.digest(self.get("slip"), text.encode(), "sha256")
+
+    def nonce_seal(self, collection: str, random: bytes) -> bytes:
+        """Binds a server-made nonce to its collection (BOX.md, step 4)."""
+        return hmac.digest(self.get("nonce"), collection.encode() + random, "sha256")[:8]
+
+    def mac(self, kind: str, collection: str, name: bytes, ciphertext: bytes) -> bytes:
+        """MAC over a row of the box (`kind` "ballot") or a remark ("remark")."""
+        text = b"\x00".join((kind.encode(), collection.encode(), name)) + b"\x00" + ciphertext
+        return hmac.digest(self.get("mac"), text, "sha256")
+
+    def sign(self, text: bytes) -> bytes:
+        """The Ed25519 signature of a receipt, 64 bytes."""
+        return nacl.signing.SigningKey(self.get("sign")).sign(text).signature
+
+    def verify_key(self) -> bytes:
+        """The public key receipts are checked with."""
+        return bytes(nacl.signing.SigningKey(self.get("sign")).verify_key)
+
+    def seal(self, plain: bytes) -> bytes:
+        """A libsodium sealed box: whoever holds the public key can only drop in."""
+        return SealedBox(PublicKey(self.get("public"))).encrypt(plain)
+
+
+def of(instance: Path, collection: str) -> Keys:
+    """The keys of a collection."""
+    return Keys(instance / "keys" / collection)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_pair(keys: Keys, *, teller: str, scrutineer: str) -> str:
+    """Makes the box's key pair, wrapped under both passwords; returns the envelope's code, which is printed once.
+
+    The envelope opens the box when a password is lost: 30 Crockford characters, 150 bits.
+    """
+    secret = PrivateKey.generate()
+    envelope = "".join(secrets.choice("0123456789ABCDEFGHJKMNPQRSTVWXYZ") for _ in range(30))
+    wrapped = {
+        "passwords": _wrap(bytes(secret), _joined(teller, scrutineer)),
+        "envelope": _wrap(bytes(secret), envelope.encode()),
+    }
+    keys.put("secret.json", json.dumps(wrapped).encode())
+    keys.put("public", bytes(secret.public_key))
+    trial = secrets.token_bytes(32)
+    if open_ballot(unwrap(keys, teller=teller, scrutineer=scrutineer), keys.seal(trial)) != trial:
+        raise RuntimeError("the new key does not open what it closed")
+    return envelope
+
+
+def unwrap(keys: Keys, *, teller: str = "", scrutineer: str = "", envelope: str = "") -> PrivateKey:
+    """The secret key. Raises WrongPassword."""
+    wrapped = json.loads(keys.get("secret.json"))
+    way, secret = ("envelope", _plain(envelope).encode()) if envelope else ("passwords", _joined(teller, scrutineer))
+    parts = {name: base64.b64decode(value) for name, value in wrapped[way].items()}
+    try:
+        return PrivateKey(nacl.secret.SecretBox(_derive(secret, parts["salt"])).decrypt(parts["box"]))
+    except nacl.exceptions.CryptoError:
+        raise WrongPassword("两个密码打不开票箱") from None
+
+
+def open_ballot(secret: PrivateKey, ciphertext: bytes) -> bytes:
+    """What a sealed box holds. Raises nacl.exceptions.CryptoError when it was not closed for this key."""
+    return SealedBox(secret).decrypt(ciphertext)
+
+
+def _wrap(secret: bytes, password: bytes) -> dict[str, str]:
+    salt = nacl.utils.random(nacl.pwhash.argon2id.SALTBYTES)
+    sealed = nacl.secret.SecretBox(_derive(password, salt)).encrypt(secret)
+    return {"salt": base64.b64encode(salt).decode(), "box": base64.b64encode(sealed).decode()}
+
+
+def _derive(password: bytes, salt: bytes) -> bytes:
+    return nacl.pwhash.argon2id.kdf(32, password, salt, opslimit=_OPS, memlimit=_MEMORY)
+
+
+def _joined(teller: str, scrutineer: str) -> bytes:
+    return sha256(teller.encode()).digest() + sha256(scrutineer.encode()).digest()
+
+
+def _plain(code: str) -> str:
+    return "".join(code.upper().replace("O", "0").replace("I", "1").replace("L", "1").split()).replace("-", "")

@@ -1,0 +1,396 @@
+"""The writer: one process a host that stores ballots, many to a commit.
+
+App processes hand it prepared rows over a Unix socket; it takes all that wait, stores each inside a savepoint, notes the
+mark, commits once, and only then answers. It holds a lock for its life, so there is never a second one; it ends when the last app
+process is gone. An app that finds no writer starts one: killed, it comes back, and an answer that was not acknowledged is
+sent again and recognised by its nonce.
+"""
+
+import fcntl
+import json
+import os
+import selectors
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from survey import db
+from survey.box import mark, slip
+from survey.schema import box, remark
+
+WAIT = 8.0  # seconds an app waits for an answer before it honestly says "busy"
+GROUP = 256  # ballots to a commit at most
+_SIZE = struct.Struct(">I")
+
+
+class Busy(RuntimeError):
+    """No answer in time; nothing is known to be stored, and sending again is safe."""
+
+
+# ---- storing -------------------------------------------------------------------------------------------------------
+
+_SPEND = {
+    "sqlite": "UPDATE slip SET state='spent' WHERE collection=? AND qr=? AND state='unspent'",
+    # one statement spends and drops; the share lock makes a closing wait for it, or it for the closing
+    "postgresql": (
+        "WITH house AS (SELECT 1 FROM collection WHERE collection=%s AND state=ANY(%s) FOR SHARE), "
+        "s AS (UPDATE slip SET state='spent' WHERE collection=%s AND qr=%s AND state='unspent' AND EXISTS(SELECT 1 FROM house) RETURNING 1), "
+        "b AS (INSERT INTO box (collection,receipt,ciphertext,mac,tag) SELECT %s,%s,%s,%s,%s FROM s RETURNING 1), "
+        "r AS (INSERT INTO remark (collection,remark,ciphertext,mac) SELECT %s,%s,%s,%s FROM s WHERE %s RETURNING 1) "
+        "SELECT count(*) FROM b"
+    ),
+}
+_SQL = {
+    "sqlite": {
+        "state": "SELECT state FROM collection WHERE collection=?",
+        "known": "SELECT tag FROM box WHERE collection=? AND receipt=?",
+        "counted": "SELECT 1 FROM receipt WHERE collection=? AND receipt=?",
+        "slip": "SELECT state FROM slip WHERE collection=? AND qr=?",
+        "drop": "INSERT INTO box (collection,receipt,ciphertext,mac,tag) VALUES (?,?,?,?,?)",
+        "remark": "INSERT INTO remark (collection,remark,ciphertext,mac) VALUES (?,?,?,?)",
+        "received": "INSERT INTO received VALUES (?,?,?) ON CONFLICT (collection,host) DO UPDATE SET received=received.received+excluded.received",
+    }
+}
+_SQL["postgresql"] = {name: text.replace("?", "%s") for name, text in _SQL["sqlite"].items()}
+
+
+@dataclass(slots=True)
+class Store:
+    """The storing itself, without sockets: what the process runs, and what a test may call."""
+
+    engine: Engine
+    instance: Path
+    marks: dict[str, tuple[mark.State, mark.State]] = field(default_factory=dict)
+
+    def commit(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+        """Stores prepared rows in one transaction; one answer a row, in order: `{"status": …}`.
+
+        A row: collection, qr (hex, or "" for a link), receipt, ciphertext, mac, tag (hex), remark (None or three hex texts),
+        late (True for paper and rescue files, which enter while closing). On any failure of the whole, nothing is stored.
+        """
+        sums: dict[str, tuple[list[bytes], int]] = {}
+        answers = []
+        with self.engine.connect() as connection, connection.begin() as transaction:
+            for row in rows:
+                answers.append({"status": self._one(connection, row, sums)})
+            pending = {}
+            for name, (macs, ballots) in sums.items():
+                confirmed = self.marks[name][0]
+                pending[name] = confirmed.plus(macs, ballots)
+                mark.write(self._mark(name), confirmed, pending[name])
+                connection.exec_driver_sql(self._sql("received"), (name, mark.host(), ballots))
+            transaction.commit()
+        for name, state in pending.items():
+            self.marks[name] = (state, state)
+            mark.write(self._mark(name), state, state, durable=False)
+        return answers
+
+    def _one(self, connection: Connection, row: Mapping[str, Any], sums: dict[str, tuple[list[bytes], int]]) -> str:
+        name = row["collection"]
+        state = connection.exec_driver_sql(self._sql("state"), (name,)).scalar()
+        known = connection.exec_driver_sql(self._sql("known"), (name, row["receipt"])).scalar()
+        qr = bytes.fromhex(row["qr"])
+        if known is not None:
+            if bytes(known) == bytes.fromhex(row["tag"]):
+                return "again"
+            unspent = qr and connection.exec_driver_sql(self._sql("slip"), (name, qr)).scalar() == "unspent"
+            return "bad_nonce" if unspent else "first_counts"
+        if state == "sealed" and connection.exec_driver_sql(self._sql("counted"), (name, row["receipt"])).scalar():
+            return "again"
+        if state not in (("open", "closing") if row["late"] else ("open",)):
+            return "not_open" if state in (None, "draft") else "closed"
+        if name not in self.marks and not self._begin(connection, name):
+            return "stopped"
+        found = qr or slip.any_unspent(connection, name)
+        if found is None:
+            return "over_cap"
+        savepoint = connection.begin_nested()
+        try:
+            stored = self._spend_and_drop(connection, row, found)
+        except IntegrityError:  # two hosts, one nonce: the other was first
+            savepoint.rollback()
+            return "bad_nonce"
+        except BaseException:
+            savepoint.rollback()
+            raise
+        if not stored:
+            savepoint.rollback()
+            return self._why_not(connection, row, found)
+        savepoint.commit()
+        macs, ballots = sums.setdefault(name, ([], 0))
+        macs.append(bytes.fromhex(row["mac"]))
+        if row["remark"]:
+            macs.append(bytes.fromhex(row["remark"][2]))
+        sums[name] = (macs, ballots + 1)
+        return "cast"
+
+    def _spend_and_drop(self, connection: Connection, row: Mapping[str, Any], qr: bytes) -> bool:
+        name = row["collection"]
+        ballot = (name, row["receipt"], *(bytes.fromhex(row[key]) for key in ("ciphertext", "mac", "tag")))
+        words = (name, *(bytes.fromhex(text) for text in row["remark"])) if row["remark"] else None
+        if connection.dialect.name == "postgresql":
+            states = ["open", "closing"] if row["late"] else ["open"]
+            given = (name, states, name, qr, *ballot, *(words or (name, b"", b"", b"")), words is not None)
+            return bool(connection.exec_driver_sql(_SPEND["postgresql"], given).scalar())
+        if connection.exec_driver_sql(_SPEND["sqlite"], (name, qr)).rowcount != 1:
+            return False
+        connection.exec_driver_sql(self._sql("drop"), ballot)
+        if words:
+            connection.exec_driver_sql(self._sql("remark"), words)
+        return True
+
+    def _why_not(self, connection: Connection, row: Mapping[str, Any], qr: bytes) -> str:
+        name = row["collection"]
+        state = connection.exec_driver_sql(self._sql("state"), (name,)).scalar()
+        known = connection.exec_driver_sql(self._sql("known"), (name, row["receipt"])).scalar()
+        if known is not None:
+            return "again" if bytes(known) == bytes.fromhex(row["tag"]) else "first_counts"
+        of_slip = connection.exec_driver_sql(self._sql("slip"), (name, qr)).scalar()
+        if of_slip == "spent":
+            return "already_used" if row["qr"] else "over_cap"
+        if of_slip == "void":
+            return "void"
+        return "closed" if of_slip == "unspent" and state != "open" else "unknown"
+
+    def _begin(self, connection: Connection, name: str) -> bool:
+        """Compares database and mark once, when this process first meets a collection."""
+        folder = self.instance / "keys" / name
+        try:
+            if not mark.agrees(folder, stored(connection, name)):
+                return False
+            confirmed, pending = mark.read(self._mark(name))
+        except mark.MarkFault:
+            return False
+        if confirmed != pending:  # this host's last commit: did it happen?
+            others = [mark.read(file) for file in folder.glob("mark-*") if file != self._mark(name)]
+            rest = sum((each[0] for each in others), mark.State())
+            if confirmed + rest != stored(connection, name):
+                confirmed = pending
+        self.marks[name] = (confirmed, confirmed)
+        return True
+
+    def _mark(self, name: str) -> Path:
+        return mark.path(self.instance / "keys" / name)
+
+    def _sql(self, name: str) -> str:
+        return _SQL[self.engine.dialect.name][name]
+
+
+def stored(connection: Connection, name: str) -> mark.State:
+    """What the database holds of a collection: ballots, and the sum of all MACs."""
+    total = mark.State()
+    for table in (box, remark):
+        macs = [bytes(row.mac) for row in connection.execute(select(table.c.mac).where(table.c.collection == name))]
+        total = total.plus(macs, len(macs) if table is box else 0)
+    return total
+
+
+# ---- the process ---------------------------------------------------------------------------------------------------
+
+
+def serve(url: str, instance: Path) -> None:
+    """Runs until no app process is connected any more."""
+    run = instance / "run"
+    run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = (run / "writer.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    address = run / "writer.sock"
+    address.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    _bound(listener.bind, address)
+    listener.listen(512)
+    store = Store(db.make_engine(url), instance)
+    selector = selectors.DefaultSelector()
+    selector.register(listener, selectors.EVENT_READ)
+    buffers: dict[socket.socket, bytearray] = {}
+    alone_since = time.monotonic()
+    waiting: list[tuple[socket.socket, dict[str, Any]]] = []
+    while buffers or time.monotonic() - alone_since < 10:
+        for key, _ in selector.select(0 if waiting else 1.0):
+            if key.fileobj is listener:
+                client, _ = listener.accept()
+                client.setblocking(True)
+                buffers[client] = bytearray()
+                selector.register(client, selectors.EVENT_READ)
+                continue
+            client = key.fileobj  # type: ignore[assignment]
+            chunk = b""
+            with suppress(ConnectionError):
+                chunk = client.recv(1 << 20)
+            if not chunk:
+                selector.unregister(client)
+                client.close()
+                del buffers[client]
+                alone_since = time.monotonic()
+                continue
+            buffers[client] += chunk
+            waiting += [(client, message) for message in _messages(buffers[client])]
+        if waiting:
+            group, waiting = _fitting(waiting)
+            _store(store, group)
+
+
+def _fitting(waiting: list[tuple[socket.socket, dict[str, Any]]]) -> tuple[list[Any], list[Any]]:
+    """As many requests as fit in one commit; a batch of paper stays whole."""
+    size = 0
+    for at, (_, message) in enumerate(waiting):
+        size += len(message["rows"])
+        if size >= GROUP:
+            return waiting[: at + 1], waiting[at + 1 :]
+    return waiting, []
+
+
+def _store(store: Store, group: list[tuple[socket.socket, dict[str, Any]]]) -> None:
+    rows = [row for _, message in group for row in message["rows"]]
+    try:
+        answers = store.commit(rows)
+    except (DBAPIError, OSError) as error:
+        store.marks.clear()  # look again before the next commit: did this one happen?
+        store.engine.dispose()
+        answers = [{"status": "failed", "why": type(error).__name__}] * len(rows)
+    for client, message in group:
+        mine, answers = answers[: len(message["rows"])], answers[len(message["rows"]) :]
+        with suppress(OSError):
+            _send(client, mine)
+
+
+def _messages(buffer: bytearray) -> list[dict[str, Any]]:
+    found = []
+    while len(buffer) >= _SIZE.size:
+        (size,) = _SIZE.unpack_from(buffer)
+        if len(buffer) < _SIZE.size + size:
+            break
+        found.append(json.loads(buffer[_SIZE.size : _SIZE.size + size]))
+        del buffer[: _SIZE.size + size]
+    return found
+
+
+def _send(to: socket.socket, message: object) -> None:
+    text = json.dumps(message).encode()
+    to.sendall(_SIZE.pack(len(text)) + text)
+
+
+# ---- the app's side ------------------------------------------------------------------------------------------------
+
+_mine = threading.local()
+
+
+def store(url: str, instance: Path, rows: Sequence[Mapping[str, Any]], *, wait: float = WAIT) -> list[dict[str, str]]:
+    """Hands rows to the writer and waits for its answers, starting a writer where there is none.
+
+    Raises Busy when no answer came in time, or the rows could not be stored: nothing is half done, and sending the same again is safe.
+    """
+    until = time.monotonic() + wait
+    while (left := until - time.monotonic()) > 0:
+        try:
+            client = _connected(url, instance, left)
+            client.settimeout(left)
+            _send(client, {"rows": list(rows)})
+            answers: list[dict[str, str]] = _receive(client)
+        except TimeoutError:
+            _forget(instance)
+            break
+        except (ConnectionError, OSError):
+            _forget(instance)
+            time.sleep(0.02)
+            continue
+        if any(answer["status"] == "failed" for answer in answers):
+            raise Busy("票箱暂时写不进去")
+        return answers
+    raise Busy("票箱没有及时回应")
+
+
+def _receive(client: socket.socket) -> list[dict[str, str]]:
+    buffer = bytearray()
+    while True:
+        chunk = client.recv(1 << 20)
+        if not chunk:
+            raise ConnectionError
+        buffer += chunk
+        if found := _messages(buffer):
+            return found[0]  # type: ignore[return-value]
+
+
+def _connected(url: str, instance: Path, wait: float) -> socket.socket:
+    pool: dict[Path, socket.socket] = _mine.__dict__.setdefault("pool", {})
+    if instance in pool:
+        return pool[instance]
+    address = instance / "run" / "writer.sock"
+    until = time.monotonic() + wait
+    while True:
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            _bound(client.connect, address)
+            pool[instance] = client
+            return client
+        except (FileNotFoundError, ConnectionRefusedError):
+            client.close()
+            if time.monotonic() > until:
+                raise TimeoutError from None
+            _start(url, instance)
+            time.sleep(0.05)
+
+
+def _forget(instance: Path) -> None:
+    client = _mine.__dict__.get("pool", {}).pop(instance, None)
+    if client:
+        client.close()
+
+
+def _start(url: str, instance: Path) -> None:
+    """Starts a writer unless one is starting or runs."""
+    run = instance / "run"
+    run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (run / "writer.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+    with (run / "start.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        subprocess.Popen(
+            [sys.executable, "-m", "survey.box.writer"],
+            cwd=Path(__file__).parent.parent.parent,
+            env={**os.environ, "WRITER_DATABASE_URL": url, "WRITER_INSTANCE": str(instance)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        for _ in range(100):  # until it listens, so that a crowd of threads starts one process only
+            time.sleep(0.05)
+            with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                _bound(probe.connect, run / "writer.sock")
+                return
+
+
+def _bound(call: Any, address: Path) -> None:
+    """A socket's name may have 107 bytes: a longer path is reached through its folder's descriptor."""
+    if len(str(address).encode()) < 100:
+        call(str(address))
+        return
+    folder = os.open(address.parent, os.O_RDONLY)
+    try:
+        call(f"/proc/self/fd/{folder}/{address.name}")
+    finally:
+        os.close(folder)
+
+
+if __name__ == "__main__":
+    serve(os.environ["WRITER_DATABASE_URL"], Path(os.environ["WRITER_INSTANCE"]))
