@@ -226,14 +226,9 @@ def lay_out(plan: SheetPlan, gettext: Callable[[str], str] = str) -> Laid:
         raise LayoutError("这份问卷没有可以打钩的题目。")
     if len(set(keys)) != len(keys):
         raise LayoutError("同一个人或同一道题在表上出现了两次。")
-    numbers = {key: f"b{number}" for number, key in enumerate(keys)}
-    spaces = [(b.subject, b.question) for b in plan.blocks if isinstance(b, Space)]
-    space_numbers = {key: f"s{number}" for number, key in enumerate(spaces)}
-    html = _template().render(
-        plan=plan, box=numbers, space=space_numbers, _=gettext, font=font, code=code_place(plan.landscape),
-        names=_NAMES, pitch=_PITCH, size=size(plan.landscape), kind_of=lambda block: type(block).__name__,
-    )  # fmt: skip
-    document = render(html)
+    numbers, space_numbers = _names(plan)
+    text = html(plan, gettext)
+    document = render(text)
     found = [page.anchors for page in document.pages]
     sheets = tuple(
         Sheet(
@@ -245,15 +240,29 @@ def lay_out(plan: SheetPlan, gettext: Callable[[str], str] = str) -> Laid:
     _check(plan, sheets)
     buffer = BytesIO()
     document.write_pdf(buffer)
-    words = html.replace(plan.collection, "")
     geometry = Geometry(
         collection=plan.collection,
-        layout=layout(plan.rows, sheets, words),
+        layout=layout(plan.rows, sheets, text),
         landscape=plan.landscape,
         rows=plan.rows,
         sheets=sheets,
     )
     return Laid(geometry=geometry, pdf=buffer.getvalue())
+
+
+def html(plan: SheetPlan, gettext: Callable[[str], str] = str) -> str:
+    """The form as HTML, each box and space with an id that its place is found by."""
+    boxes, spaces = _names(plan)
+    return _template().render(
+        plan=plan, box=boxes, space=spaces, _=gettext, font=font, code=code_place(plan.landscape), pitch=_PITCH,
+        size=size(plan.landscape), kind_of=lambda block: type(block).__name__,
+    )  # fmt: skip
+
+
+def _names(plan: SheetPlan) -> tuple[dict[Key, str], dict[tuple[str, str], str]]:
+    keys = [(row.subject, row.question, option) for row in plan.rows for option in row.options]
+    spaces = [(block.subject, block.question) for block in plan.blocks if isinstance(block, Space)]
+    return {key: f"b{number}" for number, key in enumerate(keys)}, {key: f"s{n}" for n, key in enumerate(spaces)}
 
 
 def render(html: str) -> weasyprint.Document:

@@ -17,7 +17,7 @@ from survey.paper.reading.picture import Picture
 
 Pose = npt.NDArray[np.float64]  # 3 × 3, millimetres on paper → pixels of the picture
 
-_PASSES = (1000, 1700, 3200)  # longest side in pixels
+_PASSES = (800, 1300, 2000, 3200)  # longest side in pixels
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,6 +161,7 @@ def _detector() -> cv2.aruco.ArucoDetector:
     wanted = cv2.aruco.DetectorParameters()
     wanted.minMarkerPerimeterRate = 0.05
     wanted.maxMarkerPerimeterRate = 0.6
+    wanted.adaptiveThreshWinSizeMin, wanted.adaptiveThreshWinSizeMax, wanted.adaptiveThreshWinSizeStep = 7, 21, 14
     wanted.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_NONE
     wanted.errorCorrectionRate = 0.4
     return cv2.aruco.ArucoDetector(cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50), wanted)

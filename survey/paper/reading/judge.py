@@ -277,12 +277,12 @@ def _inks(seen: Floats, blank: Floats) -> tuple[list[_Ink], float]:
     within = more[:, inside]
     noise = float(np.percentile(1.4826 * np.median(np.abs(within), axis=1), 40))
     threshold = max(0.085, 5 * noise)
-    smooth = cv2.blur(more.transpose(1, 2, 0).reshape(_SIDE, -1), (1, 3)) if False else _smoothed(more)
-    soft = smooth[:, inside]
-    soft_noise = max(0.004, float(np.percentile(1.4826 * np.median(np.abs(soft - np.median(soft, axis=1, keepdims=True)), axis=1), 40)))
-    trace = (soft.max(axis=1) - np.median(soft, axis=1)) / soft_noise
+    soft = _smoothed(more)[:, inside]
+    middle = np.median(soft, axis=1)
+    spread = 1.4826 * np.median(np.abs(soft - middle[:, None]), axis=1)
+    trace = (soft.max(axis=1) - middle) / max(0.004, float(np.percentile(spread, 40)))
     strong = more > threshold
-    lines = np.array([[np.median(window[side]) for side in _SIDES] for window in seen])
+    lines = np.column_stack([np.median(seen[:, side], axis=1) for side in _SIDES])
     usual = np.array([np.median(blank[side]) for side in _SIDES])
     there = (lines >= 0.45 * usual).all(axis=1)
     area = float(inside.sum()) * _PIXEL
