@@ -21,7 +21,9 @@ def make_engine(url: str) -> Engine:
     """An engine for `sqlite:///path` or `postgresql://…` (psycopg 3). Values never appear in its errors."""
     if url.startswith(("postgres://", "postgresql://")):
         url = "postgresql+psycopg://" + url.split("://", 1)[1]
-    engine = create_engine(url, hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"))
+    engine = create_engine(
+        url, hide_parameters=True, pool_size=16, max_overflow=48, pool_timeout=10, pool_pre_ping=not url.startswith("sqlite")
+    )
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_pragmas)
         event.listen(engine, "begin", _sqlite_begin)

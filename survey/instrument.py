@@ -185,7 +185,7 @@ class Form:
         return tuple(item.question.id for item in self.items() if item.question.kind == "text")
 
 
-def canonical(answers: Mapping[str, object]) -> bytes:
+def canonical(answers: object) -> bytes:
     """One byte string for one set of answers: compact JSON, keys sorted, UTF-8."""
     return json.dumps(answers, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -88,7 +89,7 @@ def head(connection: Connection) -> tuple[int, str]:
     return count, bytes(last or START).hex()
 
 
-def _all(connection: Connection) -> Iterator[object]:
+def _all(connection: Connection) -> Iterator[Any]:
     yield from connection.execute(select(journal).order_by(journal.c.entry))
 
 

@@ -30,9 +30,9 @@ metadata = MetaData(
 )
 
 
-def _table(name: str, *columns: object) -> Table:
+def _table(name: str, *columns: object, **options: object) -> Table:
     """A table without row numbers on SQLite: its rows stand by key, not by arrival."""
-    return Table(name, metadata, *columns, sqlite_with_rowid=False)  # type: ignore[arg-type]
+    return Table(name, metadata, *columns, sqlite_with_rowid=False, **options)  # type: ignore[arg-type]
 
 
 def _text(name: str, **kw: object) -> Column[str]:
@@ -189,6 +189,7 @@ box = _table(
     Column("mac", LargeBinary, nullable=False),
     Column("tag", LargeBinary, nullable=False),
     PrimaryKeyConstraint("collection", "receipt"),
+    postgresql_partition_by="LIST (collection)",
 )
 
 remark = _table(  # a sealed comment, padded, beside the box and without receipt id
@@ -198,6 +199,7 @@ remark = _table(  # a sealed comment, padded, beside the box and without receipt
     Column("ciphertext", LargeBinary, nullable=False),
     Column("mac", LargeBinary, nullable=False),
     PrimaryKeyConstraint("collection", "remark"),
+    postgresql_partition_by="LIST (collection)",
 )
 
 received = _table(  # how many ballots each app host has stored: the live count, without counting

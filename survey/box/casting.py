@@ -75,7 +75,7 @@ def look(collection_id: str | None, text: str = "", *, desk: bool = False) -> Lo
         house = collections.get(connection, collection_id)
         if house is None or house.origin != "site":
             return Look(status="unknown")
-        if house.mode == "link":
+        if house.mode == "link" or house.state in ("sealed", "void"):
             return _state(house, None, desk=desk)
         found = slips.find(connection, _keys(house.collection), house.collection, text) if text else None
         return _state(house, found, desk=desk) if found or not text else Look(status="unknown", collection=house)
@@ -83,7 +83,7 @@ def look(collection_id: str | None, text: str = "", *, desk: bool = False) -> Lo
 
 def _state(house: Collection | None, found: Slip | None, *, desk: bool) -> Look:
     assert house is not None
-    status = {"draft": "draft", "closing": "closing", "sealed": "sealed", "void": "void_collection"}.get(house.state, "ready")
+    status = {"open": "ready", "void": "void_collection"}.get(house.phase(), house.phase())
     if found and house.state in ("open", "closing"):
         if found.state == "spent":
             status = "spent"

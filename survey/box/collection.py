@@ -8,6 +8,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -59,6 +60,12 @@ class Collection:
     def collecting(self) -> bool:
         """True while answers enter: open, or closing (paper and rescue files only)."""
         return self.state in ("open", "closing")
+
+    def phase(self) -> str:
+        """The state, with an announced end that has passed already taken as closing."""
+        if self.state == "open" and self.closes_at and self.closes_at <= datetime.now(UTC).isoformat(timespec="seconds"):
+            return "closing"
+        return self.state
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

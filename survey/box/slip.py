@@ -15,8 +15,7 @@ from survey.box.keys import Keys
 from survey.schema import slip
 
 TOKEN, CODE = 26, 10  # characters; 26 × 5 bits carry 128
-_READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1"})
-_READ_AS.update({ord(c): None for c in " \t\r\n-_·.　"})
+_READ_AS = str.maketrans("OIL", "011", " \t\r\n-_·.　")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ _SPEND = {
     "sqlite": "UPDATE slip SET state='spent' WHERE collection=? AND qr=? AND state='unspent'",
     # one statement spends and drops; the share lock makes a closing wait for it, or it for the closing
     "postgresql": (
-        "WITH house AS (SELECT 1 FROM collection WHERE collection=%s AND state=ANY(%s) FOR SHARE), "
+        "WITH house AS (SELECT 1 FROM collection WHERE collection=%s AND state=ANY(%s) "
+        "AND (%s OR closes_at IS NULL OR closes_at > %s) FOR SHARE), "
         "s AS (UPDATE slip SET state='spent' WHERE collection=%s AND qr=%s AND state='unspent' AND EXISTS(SELECT 1 FROM house) RETURNING 1), "
         "b AS (INSERT INTO box (collection,receipt,ciphertext,mac,tag) SELECT %s,%s,%s,%s,%s FROM s RETURNING 1), "
         "r AS (INSERT INTO remark (collection,remark,ciphertext,mac) SELECT %s,%s,%s,%s FROM s WHERE %s RETURNING 1) "
@@ -53,7 +55,7 @@ _SPEND = {
 }
 _SQL = {
     "sqlite": {
-        "state": "SELECT state FROM collection WHERE collection=?",
+        "state": "SELECT CASE WHEN state='open' AND closes_at <= ? THEN 'closing' ELSE state END FROM collection WHERE collection=?",
         "known": "SELECT tag FROM box WHERE collection=? AND receipt=?",
         "counted": "SELECT 1 FROM receipt WHERE collection=? AND receipt=?",
         "slip": "SELECT state FROM slip WHERE collection=? AND qr=?",
@@ -98,7 +100,7 @@ class Store:
 
     def _one(self, connection: Connection, row: Mapping[str, Any], sums: dict[str, tuple[list[bytes], int]]) -> str:
         name = row["collection"]
-        state = connection.exec_driver_sql(self._sql("state"), (name,)).scalar()
+        state = connection.exec_driver_sql(self._sql("state"), (_now(), name)).scalar()
         known = connection.exec_driver_sql(self._sql("known"), (name, row["receipt"])).scalar()
         qr = bytes.fromhex(row["qr"])
         if known is not None:
@@ -141,7 +143,7 @@ class Store:
         words = (name, *(bytes.fromhex(text) for text in row["remark"])) if row["remark"] else None
         if connection.dialect.name == "postgresql":
             states = ["open", "closing"] if row["late"] else ["open"]
-            given = (name, states, name, qr, *ballot, *(words or (name, b"", b"", b"")), words is not None)
+            given = (name, states, row["late"], _now(), name, qr, *ballot, *(words or (name, b"", b"", b"")), words is not None)
             return bool(connection.exec_driver_sql(_SPEND["postgresql"], given).scalar())
         if connection.exec_driver_sql(_SPEND["sqlite"], (name, qr)).rowcount != 1:
             return False
@@ -152,7 +154,7 @@ class Store:
 
     def _why_not(self, connection: Connection, row: Mapping[str, Any], qr: bytes) -> str:
         name = row["collection"]
-        state = connection.exec_driver_sql(self._sql("state"), (name,)).scalar()
+        state = connection.exec_driver_sql(self._sql("state"), (_now(), name)).scalar()
         known = connection.exec_driver_sql(self._sql("known"), (name, row["receipt"])).scalar()
         if known is not None:
             return "again" if bytes(known) == bytes.fromhex(row["tag"]) else "first_counts"
@@ -185,6 +187,10 @@ class Store:
 
     def _sql(self, name: str) -> str:
         return _SQL[self.engine.dialect.name][name]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def stored(connection: Connection, name: str) -> mark.State:

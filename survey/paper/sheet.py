@@ -267,7 +267,7 @@ def _names(plan: SheetPlan) -> tuple[dict[Key, str], dict[tuple[str, str], str]]
 
 def render(html: str) -> weasyprint.Document:
     """An HTML text laid out with paper.css; nothing else is ever fetched."""
-    return weasyprint.HTML(string=html, url_fetcher=_refuse, base_url=None).render(stylesheets=[_style()])
+    return weasyprint.HTML(string=html, url_fetcher=refuse, base_url=None).render(stylesheets=[_style()])
 
 
 def write(laid: Laid, codes: Iterable[str], out: BinaryIO, progress: Callable[[int], None] | None = None) -> int:
@@ -366,7 +366,8 @@ def _place(anchor: Any) -> Box:
     return Box(x=left, y=top, width=round(right - left, 3), height=round(bottom - top, 3))
 
 
-def _refuse(url: str, *_: Any, **__: Any) -> NoReturn:
+def refuse(url: str, *_: Any, **__: Any) -> NoReturn:
+    """The fetcher of every sheet: all that is printed is in the text already."""
     raise ValueError(f"a sheet fetches nothing: {url[:40]}")
 
 
@@ -378,4 +379,4 @@ def _template() -> jinja2.Template:
 
 @cache
 def _style() -> weasyprint.CSS:
-    return weasyprint.CSS(string=(_HOUSE / "static" / "paper.css").read_text("utf-8"), url_fetcher=_refuse)
+    return weasyprint.CSS(string=(_HOUSE / "static" / "paper.css").read_text("utf-8"), url_fetcher=refuse)
