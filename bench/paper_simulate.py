@@ -23,7 +23,7 @@ SHARP = 12.0  # pixels a millimetre of the printed page: about 305 dpi
 
 ORDINARY = {"tick": 0.60, "cross": 0.12, "fill": 0.07, "long_tick": 0.16, "blank": 0.05}
 AWKWARD = {
-    "corrected": 0.32, "double": 0.25, "cancelled": 0.06, "ring": 0.09, "beside": 0.09, "dash": 0.10, "faint": 0.09,
+    "corrected": 0.17, "double": 0.08, "cancelled": 0.03, "ring": 0.12, "beside": 0.14, "dash": 0.24, "faint": 0.22,
 }  # fmt: skip
 TO_A_PERSON = frozenset({"corrected", "double", "cancelled", "too_many"})
 

@@ -65,7 +65,7 @@ class _Ink:
     dark: float  # mean darkness of the strokes
     trace: float  # darkest spot inside after smoothing, in units of noise
     outline: bool  # the printed outline is where it should be
-    odd: bool  # a streak, a stain's edge, a fold
+    odd: bool  # a stain's edge or a fold runs through
 
 
 def judge(picture: Picture, pose: Pose, sheet: Sheet, rows: Sequence[Row], landscape: bool) -> Looked:
@@ -234,6 +234,7 @@ def _moved(pose: Pose, centres: npt.NDArray[np.float64], shifts: npt.NDArray[np.
 
 def _typical(seen: Floats) -> Floats:
     """What an empty box looks like on this page; most boxes are empty."""
+    seen = seen[:: max(1, len(seen) // 60)]
     rank = max(0, round(0.35 * len(seen)) - 1) if len(seen) > 2 else 0
     return np.asarray(np.partition(seen, rank, axis=0)[rank], np.float32)
 
@@ -277,7 +278,7 @@ def _inks(seen: Floats, blank: Floats) -> tuple[list[_Ink], float]:
     within = more[:, inside]
     noise = float(np.percentile(1.4826 * np.median(np.abs(within), axis=1), 40))
     threshold = max(0.085, 5 * noise)
-    soft = _smoothed(more)[:, inside]
+    soft = _smoothed(np.where(guard, np.float32(0), more))[:, inside]
     middle = np.median(soft, axis=1)
     spread = 1.4826 * np.median(np.abs(soft - middle[:, None]), axis=1)
     trace = (soft.max(axis=1) - middle) / max(0.004, float(np.percentile(spread, 40)))
@@ -309,7 +310,6 @@ def _ink(
     if not within.any() and not around.any():
         return _Ink(inside=0, specks=0, longest=0, outside=0, sides=0, cover=0, dark=0, trace=trace, outline=outline, odd=False)
     ink = specks = longest = weight = 0.0
-    odd = False
     if within.any():
         count, names, stats, _ = cv2.connectedComponentsWithStats(within.astype(np.uint8), connectivity=8)
         inner = 2 * (_MID_LINE - 0.4)
@@ -318,36 +318,35 @@ def _ink(
             size_ = pixels * _PIXEL
             extent = float(np.hypot(wide, high)) / FINE
             thin = min(wide, high) / FINE < 0.65 and max(wide, high) / FINE > 0.85 * inner
-            if thin and _through(strong, inside, stats[name]):
-                odd = True
-                specks += 0.04
+            if thin and _through(strong, stats[name]):
+                specks += 0.04  # a streak of the scanner; the softer test of blanks still sees it
             elif size_ < 0.12 or extent < 0.7:
                 specks += size_
             else:
                 ink += size_
                 longest = max(longest, extent)
                 weight += float(more[names == name].sum()) * _PIXEL
-    rim = around.any()
-    out = 0.0
-    sides = 0
-    if rim:
+    out, sides, exits = 0.0, 0, 0
+    if around.any():
         count, names, stats, _ = cv2.connectedComponentsWithStats(around.astype(np.uint8), connectivity=8)
-        out = float(sum(stats[name][4] for name in range(1, count) if stats[name][4] * _PIXEL >= 0.1)) * _PIXEL
+        for left, top, wide, high, pixels in stats[1:]:
+            if pixels * _PIXEL >= 0.1:
+                out += pixels * _PIXEL
+                exits += left == 0 or top == 0 or left + wide == _SIDE or top + high == _SIDE
         half = _SIDE // 2
         reach = round(_MID_LINE * FINE)
         strips = (around[:, : half - reach], around[:, half + reach :], around[: half - reach], around[half + reach :])
         sides = sum(int(strip.sum()) * _PIXEL > 0.25 for strip in strips)
     dark = weight / ink if ink else 0.0
-    # A stain's edge or a fold crosses the whole window and is pale; a pen that does so is dark.
-    if ink and dark < 0.3 and sides >= 2 and _crosses(around):
-        odd = True
+    # A stain's edge or a fold comes in and goes out again and is pale; a pen that does so is dark.
+    odd = bool(ink) and dark < 0.3 and exits >= 2
     return _Ink(
         inside=ink, specks=specks, longest=longest, outside=out, sides=sides, cover=min(1.0, ink / area), dark=dark,
         trace=trace, outline=outline, odd=odd,
     )  # fmt: skip
 
 
-def _through(strong: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_], stats: npt.NDArray[np.int32]) -> bool:
+def _through(strong: npt.NDArray[np.bool_], stats: npt.NDArray[np.int32]) -> bool:
     """Whether a thin straight line runs through the whole window, outline and all: a scanner's streak."""
     left, top, wide, high, _ = (int(number) for number in stats)
     if high >= wide:
@@ -357,11 +356,6 @@ def _through(strong: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_], stats
     half, reach = _SIDE // 2, round(_MID_LINE * FINE)
     ends = np.concatenate([band[: half - reach - 4], band[half + reach + 5 :]])
     return bool(ends.mean() > 0.8)
-
-
-def _crosses(around: npt.NDArray[np.bool_]) -> bool:
-    rims = (around[0].any(), around[-1].any(), around[:, 0].any(), around[:, -1].any())
-    return sum(bool(rim) for rim in rims) >= 2
 
 
 # --- verdicts
@@ -382,6 +376,11 @@ def _one(row: Row, boxes: Sequence[_Ink], quiet: bool) -> Judged:
 
     if not all(ink.outline for ink in boxes):
         return person("outline")
+    ringed = [number for number, ink in enumerate(boxes) if ink.sides == 4 and ink.outside > 2.5]
+    if len(ringed) == 1 and not first.odd:
+        ring, others = boxes[ringed[0]], [ink for number, ink in enumerate(boxes) if number != ringed[0]]
+        if ring.cover < 0.1 and all(ink.inside + ink.specks < INK_NONE and ink.outside < 0.4 for ink in others):
+            return Judged(row=row, verdict="certain", choices=(row.options[ringed[0]],), certainty=0.6, why="")
     if all(ink.inside + ink.specks < INK_BLANK for ink in boxes):
         if any(ink.outside > 0.2 for ink in boxes):
             most = max(range(len(boxes)), key=lambda number: boxes[number].outside)
@@ -395,15 +394,23 @@ def _one(row: Row, boxes: Sequence[_Ink], quiet: bool) -> Judged:
         return person("odd")
     if _overfilled(first):
         return person("overfilled")
-    if second >= INK_NONE or any(ink.trace > 25 and ink.trace > 0.3 * first.trace for ink in rest):
+    plain = first.inside >= 1.6 * INK_MARK and first.longest >= 2.0
+    if any(not _empty(ink, first, plain) for ink in rest):
         both = tuple(row.options[n] for n in sorted(order) if total[n] >= INK_NONE)
         return person("two", both or likely)
-    if beside > 0.6:
+    if beside > (1.3 if plain else 0.6):
         return person("beside")
     if first.inside < INK_MARK or first.longest < 1.4:
         return person("small")
-    sure = 0.5 + 0.25 * min(1.0, first.inside / INK_MARK - 1) + 0.25 * (1 - second / INK_NONE)
+    sure = 0.5 + 0.25 * min(1.0, first.inside / INK_MARK - 1) + 0.25 * max(0.0, 1 - second / INK_NONE)
     return Judged(row=row, verdict="certain", choices=likely, certainty=round(sure, 3), why="")
+
+
+def _empty(ink: _Ink, first: _Ink, plain: bool) -> bool:
+    """Whether a box beside a marked one shows nothing; beside a plain mark a speck of dust is no second mark."""
+    if ink.inside or ink.specks:
+        return ink.inside + ink.specks < INK_NONE or (plain and not ink.inside and ink.specks < 0.22)
+    return ink.trace <= 25 or ink.trace <= 0.3 * first.trace
 
 
 def _many(row: Row, boxes: Sequence[_Ink], quiet: bool) -> Judged:
@@ -423,12 +430,14 @@ def _many(row: Row, boxes: Sequence[_Ink], quiet: bool) -> Judged:
     if any(ink.odd for ink in boxes):
         return person("odd")
     ticked = [ink for ink in boxes if marked(ink)]
-    if any(not marked(ink) and ink.inside + ink.specks >= INK_NONE for ink in boxes):
-        return person("small")
-    if any(not marked(ink) and (ink.outside > 0.6 or ink.trace > 25) for ink in boxes):
-        return person("beside")
     if not ticked:
         return person("small")
+    faintest = min(ticked, key=lambda ink: ink.inside)
+    plain = faintest.inside >= 1.6 * INK_MARK and faintest.longest >= 2.0
+    if any(not marked(ink) and not _empty(ink, faintest, plain) for ink in boxes):
+        return person("small")
+    if any(not marked(ink) and ink.outside > 0.6 for ink in boxes):
+        return person("beside")
     lightest = min(ink.inside for ink in ticked)
     if any(_overfilled(ink) or (ink.cover > 0.4 and ink.inside > 2.5 * lightest) for ink in ticked):
         return person("overfilled")

@@ -19,7 +19,7 @@ Reason = Literal[
     "blurred", "covered",
 ]  # fmt: skip
 
-LEAST = 3.8  # pixels a millimetre: under this a light tick and a speck look alike
+LEAST = 3.4  # pixels a millimetre: under this a light tick and a speck look alike
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
