@@ -115,6 +115,16 @@ def issued_root(connection: Connection, collection: str) -> bytes:
     return merkle.root(merkle.leaf(bytes(qr)) for qr in connection.execute(query).scalars())
 
 
+def note_slips(connection: Connection, house: Collection, made: int) -> None:
+    """After opening, further or replaced slips are published as a new issued root beside the first (BOX.md, "People")."""
+    if not house.published:
+        return
+    published = dict(house.published)
+    published["more_slips"] = int(published.get("more_slips", 0)) + made
+    published["issued_roots"] = [*published.get("issued_roots", []), issued_root(connection, house.collection).hex()]
+    collections.change(connection, house.collection, published=published)
+
+
 def slips_by(connection: Connection, collection: str) -> list[dict[str, Any]]:
     """Slips by medium, group and state, as published."""
     counts = collections.counts(connection, collection)

@@ -238,6 +238,7 @@ def _unpack(
         "valid": len(valid), "spoiled": len(counted) - len(valid), "slips": slips,
         "unspent": counts.unspent, "void": counts.void, "spent": counts.spent,
         "audit": {key: audited[key] for key in ("entered", "equal", "unequal")},
+        "more_slips": int(house.published.get("more_slips", 0)) if house.published else 0,
         "left_out": len(without), "reason": reason, "reasons": dict(house.reasons),
         "comments": len(words), "sealed_on": datetime.now(UTC).date().isoformat(),
         "smallest_group": house.smallest_group, **roots(pieces, sorted(counted)), "tally": fragments.tally(pieces),
