@@ -29,9 +29,7 @@ UNITS = ("自治区示例厅", "自治区示例农牧业产业化发展服务中
 def people(number: int) -> tuple[Rated, ...]:
     """Invented people."""
     names = [f"示例{sign}" for sign in "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉"] + ["示例·巴图孟克吉日嘎拉"]
-    return tuple(
-        Rated(id=f"p{n}", name=names[(n * 7) % len(names)], position="成员", unit=UNITS[n % 3]) for n in range(number)
-    )
+    return tuple(Rated(id=f"p{n}", name=names[(n * 7) % len(names)], position="成员", unit=UNITS[n % 3]) for n in range(number))
 
 
 def main() -> None:

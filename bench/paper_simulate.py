@@ -219,7 +219,10 @@ def _smooth(places: Points, rng: np.random.Generator) -> Points:
         for t in np.linspace(0, 1, 10, endpoint=False):
             a, b = tight * (after - before), tight * (beyond - here)
             out.append(
-                (2 * t**3 - 3 * t**2 + 1) * here + (t**3 - 2 * t**2 + t) * a + (-2 * t**3 + 3 * t**2) * after + (t**3 - t**2) * b
+                (2 * t**3 - 3 * t**2 + 1) * here
+                + (t**3 - 2 * t**2 + t) * a
+                + (-2 * t**3 + 3 * t**2) * after
+                + (t**3 - t**2) * b
             )
     out.append(places[-1])
     path = np.array(out)
@@ -369,9 +372,7 @@ def _coffee(page: Picture, rng: np.random.Generator) -> Picture:
     return np.asarray((page * (1 - full)).astype(np.uint8))
 
 
-def _turned(
-    page: npt.NDArray[np.float32], rng: np.random.Generator, over: float, sideways: float
-) -> npt.NDArray[np.float32]:
+def _turned(page: npt.NDArray[np.float32], rng: np.random.Generator, over: float, sideways: float) -> npt.NDArray[np.float32]:
     lot = rng.random()
     turns = 2 if lot < over else int(rng.choice([1, 3])) if lot < over + sideways else 0
     return np.ascontiguousarray(np.rot90(page, turns))

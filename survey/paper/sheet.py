@@ -173,21 +173,23 @@ def plan(
             blocks.append(Words(look=look, lines=lines))
     if instrument.instructions:
         told = (say(text, language) for text in instrument.instructions)
-        blocks.append(
-            Words(look="instructions", lines=tuple(f"{number}. {line}" for number, line in enumerate(told, 1)))
-        )
+        blocks.append(Words(look="instructions", lines=tuple(f"{number}. {line}" for number, line in enumerate(told, 1))))
     if ask_voice and instrument.voices:
         blocks.append(
             Asked(
-                subject="", question=VOICE, kind="one", number="", text=say(instrument.voices_title, language), hint="",
+                subject="",
+                question=VOICE,
+                kind="one",
+                number="",
+                text=say(instrument.voices_title, language),
+                hint="",
                 options=tuple(Choice(id=voice.id, text=say(voice.text, language)) for voice in instrument.voices),
             )  # fmt: skip
         )
     number = 0
     for part in instrument.parts:
         people = tuple(
-            Person(subject=rated.id, name=rated.name, position=rated.position, unit=rated.unit)
-            for rated in form.subjects(part)
+            Person(subject=rated.id, name=rated.name, position=rated.position, unit=rated.unit) for rated in form.subjects(part)
         )
         heading = say(part.title, language)
         if part.scope == "person" and _is_grid(part):
@@ -279,9 +281,7 @@ def drawing(geometry: Geometry, code: str, page: int) -> bytes:
     """The operators that make a blank page this sheet: corner marks, QR code and the code in letters."""
     height = geometry.size[1]
     place = code_place(geometry.landscape)
-    said = Stamp(
-        collection=geometry.collection, code=code, page=page, of=len(geometry.sheets), layout=geometry.layout
-    )
+    said = Stamp(collection=geometry.collection, code=code, page=page, of=len(geometry.sheets), layout=geometry.layout)
     parts = [_marks(geometry.landscape), stamp.modules(stamp.matrix(str(said)), place, height)]
     parts.append(stamp.words(code, place.x + place.width / 2, place.y + place.height + 4.0, 9, height))
     return b"".join(parts)
@@ -326,9 +326,7 @@ def _ask(q: Question, subject: str, number: str, language: str) -> Words | Asked
 def _rows(block: Block) -> Iterator[Row]:
     if isinstance(block, Asked):
         options = tuple(option.id for option in block.options)
-        yield Row(
-            subject=block.subject, question=block.question, kind=block.kind, options=options, at_most=block.at_most
-        )
+        yield Row(subject=block.subject, question=block.question, kind=block.kind, options=options, at_most=block.at_most)
     elif isinstance(block, Grid):
         options = tuple(option.id for option in block.options)
         for person in block.people:

@@ -77,11 +77,11 @@ def copies(
         done = 0
         for drawing in drawings:
             for (box, resources, base), drawn in zip(bases, drawing, strict=True):
-                page = Dictionary(
+                copy = Dictionary(
                     Type=Name.Page, MediaBox=box, Resources=resources,
                     Contents=Array([before, base, after, pdf.make_stream(drawn)]),
                 )  # fmt: skip
-                pdf.pages.append(pikepdf.Page(pdf.make_indirect(page)))
+                pdf.pages.append(pikepdf.Page(pdf.make_indirect(copy)))
             done += 1
             if progress is not None:
                 progress(done)

@@ -101,15 +101,15 @@ def test_a_corrected_a_double_and_a_cancelled_mark_go_to_a_person(
 
 
 def test_too_many_choices_go_to_a_person(survey: Printed) -> None:
-    number, row = next(
-        (n, row) for n in range(1, 9) for row in survey.geometry.rows_of(n) if row.question == "wishes"
-    )
+    number, row = next((n, row) for n in range(1, 9) for row in survey.geometry.rows_of(n) if row.question == "wishes")
     boxes = survey.geometry.sheets[number - 1].boxes
     for count, verdict in ((3, "certain"), (4, "person")):
         picture = survey.pages[number - 1].copy()
         for option in row.options[:count]:
             box = boxes["", "wishes", option]
-            at = [(round((box.x + x) * simulate.SHARP), round((box.y + y) * simulate.SHARP)) for x, y in ((1, 2), (2, 4), (4, 1))]
+            at = [
+                (round((box.x + x) * simulate.SHARP), round((box.y + y) * simulate.SHARP)) for x, y in ((1, 2), (2, 4), (4, 1))
+            ]
             cv2.polylines(picture, [np.array(at, np.int32)], False, 60, 6, cv2.LINE_AA)
         r = next(r for r in survey.read(half(picture)).readings if r.question == "wishes")
         assert (r.verdict, set(r.choices)) == (verdict, set(row.options[:count]))
@@ -121,7 +121,9 @@ def test_a_covered_box_sends_its_question_to_a_person(ballot: Printed) -> None:
     row = ballot.geometry.rows_of(1)[7]
     box = ballot.geometry.sheets[0].boxes[row.subject, row.question, row.options[2]]
     sharp = simulate.SHARP * 0.66
-    picture[round((box.y - 1) * sharp) : round((box.y + 6) * sharp), round((box.x - 1) * sharp) : round((box.x + 3) * sharp)] = 255
+    picture[
+        round((box.y - 1) * sharp) : round((box.y + 6) * sharp), round((box.x - 1) * sharp) : round((box.x + 3) * sharp)
+    ] = 255
     page = ballot.read(picture)
     assert [(r.subject, r.question, r.why) for r in page.readings if r.verdict == "person"] == [
         (row.subject, row.question, "outline")
@@ -152,7 +154,10 @@ def test_refusals_name_their_reason(ballot: Printed, survey: Printed) -> None:
     assert ballot.read(good, "OTHER").refused == "other_collection"
     assert reading.read(good, {survey.geometry.layout: survey.geometry}, "DEMO2018").refused == "older_layout"
     assert ballot.read(np.full((1600, 1200), 245, np.uint8)).refused == "blank_page"
-    assert ballot.read(cv2.resize(good, None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA)).refused in {"few_pixels", "no_code"}
+    assert ballot.read(cv2.resize(good, None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA)).refused in {
+        "few_pixels",
+        "no_code",
+    }
     blurred = cv2.GaussianBlur(good, (0, 0), 7)
     assert ballot.read(blurred).refused in {"blurred", "no_code", "foreign"}
     letter = np.full((2000, 1400), 250, np.uint8)

@@ -94,10 +94,7 @@ def test_a_questionnaire_asks_team_questions_once_and_the_person_questions_of_ea
 def test_a_questions_boxes_never_part() -> None:
     form = laid("opinion", 9)
     for row in form.geometry.rows:
-        on = [
-            all((row.subject, row.question, option) in page.boxes for option in row.options)
-            for page in form.geometry.sheets
-        ]
+        on = [all((row.subject, row.question, option) in page.boxes for option in row.options) for page in form.geometry.sheets]
         assert on.count(True) == 1
 
 
@@ -117,7 +114,10 @@ def test_every_printed_code_is_read_again_and_is_not_mirrored(name: str) -> None
         )
         rows = stamp.matrix(found[0].text)
         middle = [(n + 0.5) * place.width / len(rows) for n in range(len(rows))]
-        seen = [[bool(picture[round((place.y + y) * 5 - 0.5), round((place.x + x) * 5 - 0.5)] < 128) for x in middle] for y in middle]
+        seen = [
+            [bool(picture[round((place.y + y) * 5 - 0.5), round((place.x + x) * 5 - 0.5)] < 128) for x in middle]
+            for y in middle
+        ]
         wrong = sum(a != b for mine, theirs in zip(rows, seen, strict=True) for a, b in zip(mine, theirs, strict=True))
         assert wrong < 0.05 * len(rows) ** 2, "mirrored or displaced"
 

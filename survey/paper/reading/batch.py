@@ -41,9 +41,7 @@ def collate(pages: Iterable[Page]) -> Batch:
     missing = {
         code: gone for code, form in forms.items() if (gone := tuple(n for n in range(1, wanted[code] + 1) if n not in form))
     }
-    return Batch(
-        forms=forms, twice=tuple(twice), differing=tuple(differing), missing=missing, refused=tuple(refused)
-    )
+    return Batch(forms=forms, twice=tuple(twice), differing=tuple(differing), missing=missing, refused=tuple(refused))
 
 
 def _agree(page: Page, other: Page) -> bool:

@@ -17,6 +17,7 @@ from survey.paper.reading.picture import Picture
 
 Pose = npt.NDArray[np.float64]  # 3 × 3, millimetres on paper → pixels of the picture
 
+_QR = zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
 _PASSES = (800, 1300, 2000, 3200)  # longest side in pixels
 
 
@@ -72,12 +73,11 @@ def _marks(picture: Picture) -> dict[int, npt.NDArray[np.float32]]:
         small = picture if ratio == 1.0 else cv2.resize(picture, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
         corners, names, _ = _detector().detectMarkers(small)
         seen: dict[int, npt.NDArray[np.float32]] = {}
-        for place, name in zip(corners, () if names is None else names.ravel(), strict=True):
-            place = (place.reshape(4, 2) + 0.5) / ratio - 0.5
-            if int(name) not in seen or cv2.contourArea(place) > cv2.contourArea(seen[int(name)]):
-                seen[int(name)] = place.astype(np.float32)
-        for name, place in seen.items():
-            best[name] = place
+        for four, number in zip(corners, () if names is None else names.ravel(), strict=True):
+            place, name = np.asarray((four.reshape(4, 2) + 0.5) / ratio - 0.5, np.float32), int(number)
+            if name not in seen or cv2.contourArea(place) > cv2.contourArea(seen[name]):
+                seen[name] = place
+        best.update(seen)
         if any(all(name in best for name in names_) for names_ in (PORTRAIT, LANDSCAPE)) or ratio == 1.0:
             break
     return {name: _refined(picture, place) for name, place in best.items()}
@@ -131,7 +131,7 @@ def _code_at(picture: Picture, pose: Pose, landscape: bool) -> Stamp | None:
         patch = cv2.warpPerspective(
             picture, pose @ to_paper, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderValue=255
         )
-        for found in zxingcpp.read_barcodes(patch, formats=zxingcpp.BarcodeFormat.QRCode, try_rotate=False):
+        for found in zxingcpp.read_barcodes(patch, formats=_QR, try_rotate=False):
             if (said := stamp(found.text)) is not None:
                 return said
     return None
@@ -144,7 +144,7 @@ def _code_anywhere(picture: Picture) -> tuple[Stamp | None, npt.NDArray[np.float
     for side in (1600, 3200):
         ratio = min(1.0, side / longest)
         small = picture if ratio == 1.0 else cv2.resize(picture, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
-        for found in zxingcpp.read_barcodes(small, formats=zxingcpp.BarcodeFormat.QRCode):
+        for found in zxingcpp.read_barcodes(small, formats=_QR):
             said = stamp(found.text)
             if said is not None:
                 at = found.position

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from survey.paper.geometry import BOX, LINE, WHITE, Box, Row, Sheet, size
+from survey.paper.geometry import BOX, LINE, WHITE, Row, Sheet, size
 from survey.paper.reading.find import Pose, scale
 from survey.paper.reading.picture import Picture
 
@@ -133,9 +133,7 @@ def _lift(page: Picture, paper: Floats, centres: npt.NDArray[np.float64], reach:
         part = slice(start, start + 30_000)
         lifted = cv2.remap(page, across[part], down[part], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         ratio = np.float32(_COARSE / FINE)
-        under = cv2.remap(
-            paper, across[part] * ratio, down[part] * ratio, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        under = cv2.remap(paper, across[part] * ratio, down[part] * ratio, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         out[part] = 1.0 - lifted.astype(np.float32) / under
     return out.reshape(len(centres), side, side)
 
@@ -184,8 +182,10 @@ def _offset(profile: Floats, reach: int) -> tuple[npt.NDArray[np.float64], npt.N
     for number, step in enumerate(steps):
         left, right = reach + step - half, reach + step + half
         lines = np.minimum(value(left), 0.6) + np.minimum(value(right), 0.6)
-        scores[:, number] = lines - 0.5 * (value(left - beside) + value(right + beside)) - 0.25 * (
-            np.minimum(value(left + beside), 0.6) + np.minimum(value(right - beside), 0.6)
+        scores[:, number] = (
+            lines
+            - 0.5 * (value(left - beside) + value(right + beside))
+            - 0.25 * (np.minimum(value(left + beside), 0.6) + np.minimum(value(right - beside), 0.6))
         )
     best = scores[:, 1:-1].argmax(axis=1) + 1
     rows = np.arange(len(profile))
@@ -269,7 +269,7 @@ def _contrast(blank: Floats) -> float:
 def _inks(seen: Floats, blank: Floats) -> tuple[list[_Ink], float]:
     more = seen - blank
     # Near the outline a hair's breadth of misplacement looks like ink: keep off as far as the outline reaches here.
-    guard = cv2.dilate((np.abs(blank) > 0.04).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    guard = np.asarray(cv2.dilate((np.abs(blank) > 0.04).astype(np.uint8), np.ones((3, 3), np.uint8)), np.bool_)
     guard |= np.abs(_FROM_MIDDLE - _MID_LINE) < 0.3
     inside, outside = _MIDDLE & ~guard, ~_MIDDLE & ~guard
     if inside.sum() * _PIXEL < 6:  # a blank that is not blank: fall back on the outline's own breadth
@@ -282,16 +282,15 @@ def _inks(seen: Floats, blank: Floats) -> tuple[list[_Ink], float]:
     middle = np.median(soft, axis=1)
     spread = 1.4826 * np.median(np.abs(soft - middle[:, None]), axis=1)
     trace = (soft.max(axis=1) - middle) / max(0.004, float(np.percentile(spread, 40)))
-    strong = more > threshold
+    strong = np.asarray(more > threshold, np.bool_)
     lines = np.column_stack([np.median(seen[:, side], axis=1) for side in _SIDES])
     usual = np.array([np.median(blank[side]) for side in _SIDES])
     there = (lines >= 0.45 * usual).all(axis=1)
     area = float(inside.sum()) * _PIXEL
-    inks = []
-    for number in range(len(seen)):
-        inks.append(
-            _ink(strong[number], more[number], inside, outside, area, float(trace[number]), bool(there[number]))
-        )
+    inks = [
+        _ink(strong[number], more[number], inside, outside, area, float(trace[number]), bool(there[number]))
+        for number in range(len(seen))
+    ]
     return inks, noise
 
 
@@ -349,10 +348,9 @@ def _ink(
 def _through(strong: npt.NDArray[np.bool_], stats: npt.NDArray[np.int32]) -> bool:
     """Whether a thin straight line runs through the whole window, outline and all: a scanner's streak."""
     left, top, wide, high, _ = (int(number) for number in stats)
-    if high >= wide:
-        band = strong[:, max(0, left - 1) : left + wide + 1].any(axis=1)
-    else:
-        band = strong[max(0, top - 1) : top + high + 1].any(axis=0)
+    upright = high >= wide
+    strip = strong[:, max(0, left - 1) : left + wide + 1] if upright else strong[max(0, top - 1) : top + high + 1]
+    band = np.asarray(strip.any(axis=1 if upright else 0), np.bool_)
     half, reach = _SIDE // 2, round(_MID_LINE * FINE)
     ends = np.concatenate([band[: half - reach - 4], band[half + reach + 5 :]])
     return bool(ends.mean() > 0.8)
@@ -425,8 +423,7 @@ def _many(row: Row, boxes: Sequence[_Ink], quiet: bool) -> Judged:
     if not all(ink.outline for ink in boxes):
         return person("outline")
     if all(ink.inside + ink.specks < INK_BLANK for ink in boxes):
-        one = _one(row, boxes, quiet)
-        return one
+        return _one(row, boxes, quiet)
     if any(ink.odd for ink in boxes):
         return person("odd")
     ticked = [ink for ink in boxes if marked(ink)]

@@ -132,9 +132,7 @@ def whole(picture: Picture, page: Page, landscape: bool, sharp: float = 5.0) -> 
     return crop(picture, page.pose, Box(x=0, y=0, width=width, height=height), sharp)
 
 
-def _page(
-    collection: str, code: str, number: int, of: int, layout: str, pose: Pose, readings: tuple[Reading, ...]
-) -> Page:
+def _page(collection: str, code: str, number: int, of: int, layout: str, pose: Pose, readings: tuple[Reading, ...]) -> Page:
     return Page(
         collection=collection, code=code, number=number, of=of, layout=layout, refused=None,
         pose=tuple(float(value) for value in pose.ravel()), readings=readings,
