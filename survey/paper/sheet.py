@@ -347,7 +347,7 @@ def _check(plan: SheetPlan, sheets: Sequence[Sheet]) -> None:
             if (row.subject, row.question, option) in sheet.boxes
         }
         if len(pages) != 1:
-            raise LayoutError(f"题目“{row.question}”的选项没有排在同一张纸上。")
+            raise LayoutError("有一道题的选项没有排在同一张纸上，请缩短文字。")
     for sheet in sheets:
         boxes = list(sheet.boxes.values())
         for number, box in enumerate(boxes):

@@ -16,12 +16,12 @@ except ImportError as error:
     raise ImportError("识读纸票需要附加组件 scan：pip install 'minzhu-ceping[scan]'（没有它，请用录入）。") from error
 
 from survey.paper.reading.batch import Batch, collate
-from survey.paper.reading.page import Page, Reading, Reason, Verdict, Why, crop, read, whole
+from survey.paper.reading.page import REASONS, WHYS, Page, Reading, Reason, Verdict, Why, crop, read, whole
 from survey.paper.reading.picture import Picture, Unreadable, pictures
 
 cv2.setNumThreads(1)
 
 __all__ = [
-    "Batch", "Page", "Picture", "Reading", "Reason", "Unreadable", "Verdict", "Why",
+    "REASONS", "WHYS", "Batch", "Page", "Picture", "Reading", "Reason", "Unreadable", "Verdict", "Why",
     "collate", "crop", "pictures", "read", "whole",
 ]  # fmt: skip

@@ -285,7 +285,7 @@ def _inks(seen: Floats, blank: Floats) -> tuple[list[_Ink], float]:
     strong = np.asarray(more > threshold, np.bool_)
     lines = np.column_stack([np.median(seen[:, side], axis=1) for side in _SIDES])
     usual = np.array([np.median(blank[side]) for side in _SIDES])
-    there = (lines >= 0.45 * usual).all(axis=1)
+    there = np.all(lines >= 0.45 * usual, axis=1)
     area = float(inside.sum()) * _PIXEL
     inks = [
         _ink(strong[number], more[number], inside, outside, area, float(trace[number]), bool(there[number]))

@@ -12,12 +12,36 @@ from survey.paper.reading.find import Pose, find, scale
 from survey.paper.reading.judge import Verdict, Why, judge
 from survey.paper.reading.picture import Picture
 
-__all__ = ["Page", "Reading", "Reason", "Verdict", "Why", "crop", "read", "whole"]
+__all__ = ["REASONS", "WHYS", "Page", "Reading", "Reason", "Verdict", "Why", "crop", "read", "whole"]
 
 Reason = Literal[
     "blank_page", "no_code", "foreign", "other_collection", "older_layout", "no_marks", "torn", "few_pixels",
     "blurred", "covered",
 ]  # fmt: skip
+
+REASONS: Mapping[Reason, str] = {  # what to tell the teller; translate with gettext
+    "blank_page": "这是一张空白页。",
+    "no_code": "找到了四角的标记，但读不出二维码：请重新扫描，或按纸上的代码录入。",
+    "foreign": "这不是本系统印的表。",
+    "other_collection": "这是另一场测评（调查）的表，不计入本场。",
+    "older_layout": "这张表的版式不是本场印发的版式（可能是旧版），请按纸面录入。",
+    "no_marks": "找不到四角的标记：请把整张纸拍进画面。",
+    "torn": "四角的标记缺了两个以上（撕坏、折叠或没拍全）：请展平重拍，或按纸面录入。",
+    "few_pixels": "图像太小，看不清格子：请走近一些重拍，或用 200 dpi 以上扫描，发送时选“原图”。",
+    "blurred": "图像太模糊：请对好焦重拍。",
+    "covered": "许多格子被遮住或没有印清楚：请重拍，或按纸面录入。",
+}
+WHYS: Mapping[Why, str] = {  # why a question is left to a person
+    "": "",
+    "two": "不止一格有笔迹",
+    "faint": "似有很淡的笔迹",
+    "overfilled": "涂满并出格，可能是涂改",
+    "beside": "笔迹在格外",
+    "outline": "格子的边框看不全",
+    "odd": "有污渍或折痕",
+    "too_many": "选得太多",
+    "small": "笔迹很小或很淡",
+}
 
 LEAST = 3.4  # pixels a millimetre: under this a light tick and a speck look alike
 

@@ -82,7 +82,7 @@ def _pages(data: bytes) -> Iterator[Picture]:
         raise Unreadable("这个 PDF 打不开（已损坏或加了密码）。") from error
     try:
         if len(document) > MOST_PAGES:
-            raise Unreadable(f"这个 PDF 超过 {MOST_PAGES} 页，请分开上传。")
+            raise Unreadable("这个 PDF 超过 2000 页，请分开上传。")
         for page in document:
             try:
                 picture = _embedded(page)
