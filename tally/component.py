@@ -29,7 +29,9 @@ _FALLBACK = Label(
 )
 
 
-def rounded(rulebook: Rulebook, part: Component, exact: Fraction, how: Label, rule: Rule, children: Sequence[Step]) -> Step:
+def rounded(
+    rulebook: Rulebook, part: Component, exact: Fraction, how: Label, rule: Rule, children: Sequence[Step]
+) -> Step:
     """A component's step: its figure rounded to two decimals, or kept exact under `round_components` (D-15)."""
     if rulebook.value(rulebook.score.rounding) == "exact":
         return Step(label=part.label, value=exact, how=how, rule=rule, clause=part.clause, children=tuple(children))
@@ -79,7 +81,9 @@ def entered(part: Entered, facts: Facts, rulebook: Rulebook, subject: Subject) -
     return missing(part)
 
 
-def entered_score(part: Component, sources: Sequence[Whose], facts: Facts, rulebook: Rulebook, subject: Subject) -> Step:
+def entered_score(
+    part: Component, sources: Sequence[Whose], facts: Facts, rulebook: Rulebook, subject: Subject
+) -> Step:
     """A score that can only be entered: for the subject, else for its team, as `sources` says."""
     for source in _whose(sources, subject):
         score = facts.scores.get(source, {}).get(part.id)
@@ -167,7 +171,9 @@ def letters(part: Letters, facts: Facts, rulebook: Rulebook, subject: Subject) -
     worth = {each.id: each.points for each in part.letters}
     least = rulebook.whole(part.least)
     if len(marks) < least:
-        few = Label(zh=f"考核员{len(marks)}人，至少要{least}人", en=f"{len(marks)} assessors; at least {least} are needed")
+        few = Label(
+            zh=f"考核员{len(marks)}人，至少要{least}人", en=f"{len(marks)} assessors; at least {least} are needed"
+        )
         return missing(part, few)
     ordered = sorted(marks.items(), key=lambda mark: (-worth[mark[1]], mark[0]))
     trim = rulebook.value(part.trim) == "yes" and len(ordered) > part.trim_over
@@ -248,4 +254,3 @@ def _groups(part: Ballots, rulebook: Rulebook) -> count.Groups | None:
 
 def _renamed(step: Step, name: str) -> Step:
     return Step(label=Label(zh=name), value=step.value, how=step.how, clause=step.clause, children=step.children)
-

@@ -46,11 +46,15 @@ class Groups:
 
 
 _RATE = Label(zh="有效票的分数之和除以有效票数", en="points of the valid marks over their number")
-_SHARE = Label(zh="各类得分按权重平均，没有有效票的类别让给其余各类", en="groups by weight, a group without valid marks gives way")
+_SHARE = Label(
+    zh="各类得分按权重平均，没有有效票的类别让给其余各类", en="groups by weight, a group without valid marks gives way"
+)
 _HIDDEN = Label(zh="各类得分按权重平均；有类别票数太少，不列明细", en="groups by weight; one is too small to be shown")
 _NO_MARK = Label(zh="没有有效票", en="no valid mark")
 _NO_WEIGHT = Label(zh="有效票都在权重为零的类别", en="valid marks only in groups of weight 0")
-_NO_GROUP = Label(zh="有的票没有类别，不能按类别加权", en="some marks bear no known group, so groups cannot be weighted")
+_NO_GROUP = Label(
+    zh="有的票没有类别，不能按类别加权", en="some marks bear no known group, so groups cannot be weighted"
+)
 _COUNTED = Label(zh="计票", en="counted")
 
 

@@ -122,5 +122,6 @@ def _days(factor: Factor, rulebook: Rulebook, person: Person | None, gaps: list[
     if not (person.days > asked if factor.side == "over" else person.days < asked):
         return None
     return Label(
-        zh=f"派驻{plain(person.days)}天，标准{plain(asked)}天", en=f"{plain(person.days)} days, {plain(asked)} asked for"
+        zh=f"派驻{plain(person.days)}天，标准{plain(asked)}天",
+        en=f"{plain(person.days)} days, {plain(asked)} asked for",
     )

@@ -120,7 +120,7 @@ def as_result(outcome: Outcome, *, explained: bool = False) -> dict[str, Any]:
 
 
 def _scores(facts: Facts, rulebook: Rulebook) -> tuple[dict[str, Score], dict[str, Score]]:
-    """Banner -> its team's score, person -> their score. Appraisals come first: a team's is the mean of its people's."""
+    """Banner -> its team's score, person -> their score. Appraisals come first: a team's is its people's mean."""
     positions = {each.id for each in rulebook.positions}
     members: dict[str, list[tuple[Person, Step | None]]] = {each.banner: [] for each in facts.banners}
     for each in facts.people:
@@ -178,7 +178,9 @@ def _row(rulebook: Rulebook, key: str, each: Banner | Person, score: Score, plac
         grade=place.grade,
         decision_needed=place.decision_needed,
         missing=score.missing,
-        components={name: None if part.value is None else half_up(part.value) for name, part in score.components.items()},
+        components={
+            name: None if part.value is None else half_up(part.value) for name, part in score.components.items()
+        },
         adjustments=score.adjusted.adjustments,
         adjustment_total=score.adjusted.total,
         flags=_flags(rulebook, each, score),

@@ -19,7 +19,8 @@ def score(
     formula = rulebook.formula_of(rulebook.sequence(person.position))
     subject = Subject(banner=person.banner, person=person.person)
     parts = {
-        name: _component(rulebook.component(name), facts, rulebook, subject, team, appraisal) for name in formula.weights
+        name: _component(rulebook.component(name), facts, rulebook, subject, team, appraisal)
+        for name in formula.weights
     }
     return joined(rulebook, formula, person.name, parts, adjusted(facts, rulebook, banner, person))
 

@@ -489,7 +489,9 @@ class Rulebook(Part):
 
     def with_choices(self, chosen: Mapping[str, str]) -> "Rulebook":
         """This rulebook under other choices (on top of those chosen already); `RulebookFault` names each bad one."""
-        faults = [f"{name}: {text}: {fault}" for name, text in chosen.items() if (fault := self.check_choice(name, text))]
+        faults = [
+            f"{name}: {text}: {fault}" for name, text in chosen.items() if (fault := self.check_choice(name, text))
+        ]
         if faults:
             raise RulebookFault(faults)
         merged = {**self.chosen, **chosen}
@@ -591,7 +593,9 @@ def load(text: str) -> Rulebook:
         rulebook = Rulebook.model_validate(raw)
     except ValidationError as error:
         places = [(_place(raw, each["loc"]), each) for each in error.errors(include_url=False)]
-        raise RulebookFault(faults + [f"{place}: {_remedy(each['type'], each['msg'])}" for place, each in places]) from None
+        raise RulebookFault(
+            faults + [f"{place}: {_remedy(each['type'], each['msg'])}" for place, each in places]
+        ) from None
     faults += _misfits(rulebook)
     if faults:
         raise RulebookFault(faults)

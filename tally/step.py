@@ -126,7 +126,9 @@ def html(step: Step, *, language: str = "zh", depth: int | None = None, opened: 
         html(child, language=language, depth=below, opened=opened - 1, sign=_sign(step)) for child in step.children
     )
     state = " open" if opened > 0 else ""
-    return f'<details class="step"{state}><summary>{head}</summary>{body}<div class="step-parts">{inner}</div></details>'
+    return (
+        f'<details class="step"{state}><summary>{head}</summary>{body}<div class="step-parts">{inner}</div></details>'
+    )
 
 
 def _lines(step: Step, language: str, depth: int | None, level: int, sign: str) -> Iterator[str]:
