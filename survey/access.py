@@ -40,6 +40,7 @@ class Account:
     created_by: str = ""
     reset_by: str | None = None
     reset_at: str | None = None
+    disabled: bool = False
 
     def may(self, *roles: str) -> bool:
         """Whether the account bears one of the roles."""
@@ -184,6 +185,11 @@ def set_password(connection: Connection, *, name: str, password: str, by: str) -
     journal.record(connection, account=by, deed="account.password", subject=name)
 
 
+def unusable() -> str:
+    """A password nobody knows, for an account whose holder will choose one."""
+    return secrets.token_hex(24)
+
+
 def hashed(password: str) -> str:
     """The argon2id hash of a password; ValueError when it is too short."""
     if len(password) < 10:
@@ -228,10 +234,40 @@ def find(connection: Connection, name: str) -> Account | None:
     return _account(row) if row else None
 
 
-def everyone(connection: Connection) -> list[Account]:
-    """All accounts that are not disabled, by name."""
-    rows = connection.execute(select(account).where(account.c.disabled.is_(False)).order_by(account.c.account))
-    return [_account(row) for row in rows]
+def everyone(connection: Connection, *, disabled: bool = False) -> list[Account]:
+    """All accounts that are not disabled, or really all, by name."""
+    query = select(account) if disabled else select(account).where(account.c.disabled.is_(False))
+    return [_account(row) for row in connection.execute(query.order_by(account.c.account))]
+
+
+def change(connection: Connection, of: Account, *, title: str, roles: set[str], banner: str, disabled: bool, by: str) -> None:
+    """Other words, roles or banner for an account, or its end. Raises ValueError where no office account would be left."""
+    if roles - set(ROLES) or not roles:
+        raise ValueError("角色不对")
+    offices = {each.account for each in everyone(connection) if each.may("office")}
+    if offices <= {of.account} and (disabled or "office" not in roles):
+        raise ValueError("这是最后一个管理办公室账号，不能停用，也不能改角色")
+    connection.execute(
+        update(account)
+        .where(account.c.account == of.account)
+        .values(name=title, roles=" ".join(sorted(roles)), banner=banner, disabled=disabled)
+    )
+    if disabled:
+        connection.execute(delete(session).where(session.c.account == of.account))
+        connection.execute(delete(invitation).where(invitation.c.account == of.account))
+    before = {"name": of.name, "roles": sorted(of.roles), "banner": of.banner, "disabled": of.disabled}
+    after = {"name": title, "roles": sorted(roles), "banner": banner, "disabled": disabled}
+    if before != after:
+        journal.record(connection, account=by, deed="account.change", subject=of.account, before=before, after=after)
+
+
+def reset(connection: Connection, name: str, *, by: str) -> str:
+    """Takes the password and every session from an account and returns a one-time link's secret; noted as a reset."""
+    values = {"password": hashed(unusable()), "failures": 0, "wait_until": None, "reset_by": by, "reset_at": _now()}
+    connection.execute(update(account).where(account.c.account == name).values(**values))
+    connection.execute(delete(session).where(session.c.account == name))
+    journal.record(connection, account=by, deed="account.reset", subject=name)
+    return invite(connection, name)
 
 
 def invite(connection: Connection, name: str, *, hours: int = 24) -> str:
@@ -241,6 +277,13 @@ def invite(connection: Connection, name: str, *, hours: int = 24) -> str:
     connection.execute(delete(invitation).where(invitation.c.account == name))
     connection.execute(insert(invitation).values(invitation=_digest(secret), account=name, until=until))
     return secret
+
+
+def invited(connection: Connection, secret: str) -> Account | None:
+    """Whom a one-time link is for, without spending it: a chat app's preview must not use it up."""
+    row = connection.execute(select(invitation).where(invitation.c.invitation == _digest(secret))).first()
+    found = find(connection, row.account) if row and row.until > _now() else None
+    return found if found and not found.disabled else None
 
 
 def accept(connection: Connection, secret: str) -> str | None:
@@ -262,6 +305,7 @@ def _account(row: Any) -> Account:
         created_by=row.created_by,
         reset_by=row.reset_by,
         reset_at=row.reset_at,
+        disabled=row.disabled,
     )
 
 

@@ -57,15 +57,27 @@ def record(
     )
 
 
-def entries(connection: Connection, *, limit: int = 200, before: int | None = None) -> list[Entry]:
-    """The newest entries first; `before` an entry's number goes further back."""
+def entries(
+    connection: Connection, *, limit: int = 200, before: int | None = None, account: str = "", deed: str = "", subject: str = ""
+) -> list[Entry]:
+    """The newest entries first; `before` an entry's number goes further back. Of one account, of deeds that begin with
+    `deed`, of subjects that hold `subject`."""
     query = select(journal).order_by(journal.c.entry.desc()).limit(limit)
+    if account:
+        query = query.where(journal.c.account == account)
+    if deed:
+        query = query.where(journal.c.deed.startswith(deed, autoescape=True))
+    if subject:
+        query = query.where(journal.c.subject.contains(subject, autoescape=True))
     if before is not None:
         query = query.where(journal.c.entry < before)
-    return [
-        Entry(entry=r.entry, at=r.at, account=r.account, deed=r.deed, subject=r.subject, detail=json.loads(r.detail))
-        for r in connection.execute(query)
-    ]
+    return [_entry(row) for row in connection.execute(query)]
+
+
+def chained(connection: Connection) -> Iterator[tuple[Entry, str]]:
+    """Every entry, the oldest first, with its hash in hex."""
+    for row in _all(connection):
+        yield _entry(row), bytes(row.hash).hex()
 
 
 def verify(connection: Connection) -> str | None:
@@ -87,6 +99,10 @@ def head(connection: Connection) -> tuple[int, str]:
     last = connection.execute(select(journal.c.hash).order_by(journal.c.entry.desc()).limit(1)).scalar()
     count = connection.execute(select(func.count()).select_from(journal)).scalar_one()
     return count, bytes(last or START).hex()
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(entry=row.entry, at=row.at, account=row.account, deed=row.deed, subject=row.subject, detail=json.loads(row.detail))
 
 
 def _all(connection: Connection) -> Iterator[Any]:

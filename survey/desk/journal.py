@@ -1,0 +1,88 @@
+"""The journal's page: who did what, before and after; a filter, an export, and whether the chain holds."""
+
+import io
+import json
+from collections.abc import Mapping
+
+import xlsxwriter
+from flask import Response, render_template, request, send_file
+from flask_babel import gettext as _
+
+from survey import db
+from survey import journal as journals
+from survey.access import allowed
+from survey.desk import blueprint
+from survey.journal import Entry
+
+PAGE = 100
+
+
+@blueprint.get("/journal")
+@allowed("office")
+def journal() -> str:
+    """The newest entries, further back by a link; narrowed by account, deed or subject."""
+    wanted = {key: request.args.get(key, "").strip() for key in ("account", "deed", "subject")}
+    before = request.args.get("before", type=int)
+    with db.reading() as connection:
+        found = journals.entries(connection, limit=PAGE + 1, before=before, **wanted)
+        broken, (count, head) = journals.verify(connection), journals.head(connection)
+    return render_template(
+        "desk/journal.html", entries=found[:PAGE], more=found[PAGE - 1].entry if len(found) > PAGE else None, wanted=wanted,
+        broken=broken, count=count, head=head, deed_name=deed_name, lines=lines,
+    )  # fmt: skip
+
+
+@blueprint.get("/journal.xlsx")
+@allowed("office")
+def export_journal() -> Response:
+    """The whole journal as a workbook; every cell is text, so that no formula can run."""
+    stream = io.BytesIO()
+    with xlsxwriter.Workbook(stream, {"in_memory": True}) as book, db.reading() as connection:
+        sheet = book.add_worksheet(_("日志"))
+        heads = (_("序号"), _("时间（UTC）"), _("账号"), _("事项"), _("对象"), _("内容"), _("校验值"))
+        for column, text in enumerate(heads):
+            sheet.write_string(0, column, text, book.add_format({"bold": True}))
+        for at, (entry, digest) in enumerate(journals.chained(connection), start=1):
+            sheet.write_number(at, 0, entry.entry)
+            cells = (entry.at, entry.account, entry.deed, entry.subject, json.dumps(entry.detail, ensure_ascii=False), digest)
+            for column, text in enumerate(cells, start=1):
+                sheet.write_string(at, column, text[:32_000])
+        sheet.freeze_panes(1, 0)
+        sheet.set_column(1, 6, 24)
+    stream.seek(0)
+    return send_file(stream, download_name="journal.xlsx", as_attachment=True)
+
+
+def deed_name(deed: str) -> str:
+    """A deed in words; one not known here as it is written."""
+    return {
+        "account.create": _("建账号"), "account.change": _("改账号"), "account.reset": _("重置账号"), "account.password": _("设密码"),
+        "account.sign_in": _("登录"), "cycle.create": _("新建年度"), "cycle.change": _("改办法的选择"), "cycle.import": _("导入年度工作簿"),
+        "banner.put": _("录入旗县"), "banner.remove": _("删去旗县"), "village.put": _("录入嘎查村"), "person.put": _("录入人员"),
+        "person.remove": _("删去人员"), "collection.draft": _("新建会议或调查"), "collection.change": _("改会议或调查"),
+        "collection.figures": _("填写人数和票数"), "collection.officers": _("指定计票人监票人"), "collection.open": _("开箱"),
+        "collection.announce": _("宣布结束时间"), "collection.close": _("结束投票"), "collection.seal": _("封箱"),
+        "collection.void": _("作废"), "collection.purge": _("清除试投"), "slip.replace": _("换损坏的测评码"), "slip.exchange": _("手机码换纸票"),
+        "material.add": _("上传材料"), "material.remove": _("删去材料"), "questionnaire.add": _("上传问卷"),
+    }.get(deed, deed)  # fmt: skip
+
+
+def lines(entry: Entry) -> list[tuple[str, str]]:
+    """An entry's detail as (what, text): before and after only where they differ, the rest as it is."""
+    detail = dict(entry.detail)
+    before, after = detail.pop("before", None), detail.pop("after", None)
+    found: list[tuple[str, str]] = []
+    if isinstance(before, Mapping) or isinstance(after, Mapping):
+        old, new = before if isinstance(before, Mapping) else {}, after if isinstance(after, Mapping) else {}
+        found += [
+            (key, f"{_said(old.get(key))} → {_said(new.get(key))}") for key in sorted({*old, *new}) if old.get(key) != new.get(key)
+        ]
+    elif before is not None or after is not None:
+        found.append(("", f"{_said(before)} → {_said(after)}"))
+    return found + [(key, _said(value)) for key, value in sorted(detail.items()) if value not in (None, "", [], {})]
+
+
+def _said(value: object) -> str:
+    if value is None or value == "":
+        return _("（空）")
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
