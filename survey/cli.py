@@ -1,7 +1,171 @@
-"""The flask commands."""
+"""The flask commands: `flask score`, `flask year check | import | export`.
 
-from flask import Flask
+What a command needs is imported when it runs, so that `flask score` starts at once.
+Exit status: 0 done, 1 the year book has faults (all on standard error, nothing is written), 2 wrong usage.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from flask.cli import with_appcontext
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from survey.year.yearbook import Book, Fault
+    from tally.rulebook import Rulebook
+
+LIGHT = {("score",), ("year", "check")}
+BOOK = click.Path(exists=True, path_type=Path)
 
 
-def init_app(app: Flask) -> None:
-    """Adds the command groups to the app."""
+def init_app(app: "Flask") -> None:
+    """Adds the commands to the app."""
+    app.cli.add_command(score)
+    app.cli.add_command(year)
+
+
+def light(arguments: Iterable[str] | None = None) -> bool:
+    """Whether this process runs a command that needs neither the pages nor the database."""
+    words = [word for word in (sys.argv[1:] if arguments is None else arguments) if not word.startswith("-")]
+    return any(tuple(words[: len(command)]) == command for command in LIGHT)
+
+
+def language() -> str:
+    """The terminal's language: English when the environment says so, else Chinese."""
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        spoken = os.environ.get(name, "")
+        if spoken:
+            return "en" if spoken.startswith("en") else "zh"
+    return "zh"
+
+
+def translator() -> Callable[[str], str]:
+    """The words of the terminal's language for a Chinese text."""
+    if language() == "zh":
+        return str
+    from survey import translations
+
+    catalog = translations.catalog()
+
+    def translate(text: str) -> str:
+        message = catalog.get(text)
+        return str(message.string) if message and message.string else text
+
+    return translate
+
+
+@click.command("score", short_help="Score a year book: the five rankings.")
+@click.argument("path", type=BOOK)
+@click.option("--json", "as_json", is_flag=True, help="The result as JSON on standard output, nothing else there.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write the result to a .json or .xlsx file.")
+@click.option("--explain", metavar="SUBJECT", help="Print how the score of a banner or a person came about.")
+def score(path: Path, as_json: bool, out: Path | None, explain: str | None) -> None:
+    """Score the year book at PATH (a folder of CSV files, a workbook, a SQLite file) and print the five rankings."""
+    if out and out.suffix.lower() not in (".json", ".xlsx"):
+        raise click.BadParameter("a .json or .xlsx file", param_hint="--out")
+    book, rulebook = _read(path)
+    from survey.year import gather, result
+    from tally import step
+    from tally.outcome import appraise
+
+    outcome = appraise(gather.facts(book, rulebook), rulebook)
+    if as_json:
+        click.echo(result.as_json(outcome), nl=False)
+    if out:
+        try:
+            if out.suffix.lower() == ".json":
+                out.write_text(result.as_json(outcome), encoding="utf-8")
+            else:
+                result.write_workbook(outcome, rulebook, out)
+        except OSError as error:
+            raise click.BadParameter(error.strerror or str(error), param_hint="--out") from None
+    if explain:
+        rows = [row for ranking in outcome.rankings for row in ranking.rows if explain in (row.key, row.name)]
+        if not rows:
+            raise click.BadParameter(f"{explain} is not scored in this year book", param_hint="--explain")
+        for row in rows:
+            click.echo(step.text(row.step, language=language()), nl=False)
+    elif not as_json and not out:
+        click.echo(result.terminal(outcome, rulebook, language=language()), nl=False)
+
+
+@click.group("year", short_help="Check, import and export year books.")
+def year() -> None:
+    """Year books: a folder of CSV files, a workbook or a SQLite file."""
+
+
+@year.command("check")
+@click.argument("path", type=BOOK)
+def check(path: Path) -> None:
+    """Check the year book at PATH: every fault with table, row, column, value and what would be right."""
+    book, _ = _read(path)
+    counted = ", ".join(f"{rows.table.id} {len(rows)}" for rows in book.tables.values())
+    click.echo(f"{translator()('没有差错')}: {counted}")
+
+
+@year.command("import")
+@click.argument("path", type=BOOK)
+@click.option("--replace", is_flag=True, help="Replace a year that is there already, while it has no collection.")
+@with_appcontext
+def take_in(path: Path, replace: bool) -> None:
+    """Import the year book at PATH into the site's database; marks become sealed collections labelled 导入."""
+    book, rulebook = _read(path)
+    from survey import db
+    from survey.year import site
+
+    db.migrate(db.engine())
+    try:
+        with db.deed() as connection:
+            collections = site.take_in(connection, book, rulebook, by="cli", replace=replace)
+    except site.Refused as refusal:
+        click.echo(translator()(refusal.reason) % refusal.values, err=True)
+        sys.exit(1)
+    done = translator()("%(year)s 年度已导入，%(collections)s 个已封箱的导入记录")
+    click.echo(done % {"year": book.settings["year"], "collections": collections})
+
+
+@year.command("export")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--year", "exported", type=int, required=True, help="The assessment year, such as 2018.")
+@with_appcontext
+def give_out(path: Path, exported: int) -> None:
+    """Export a year of the site's database to PATH: a folder, an .xlsx or a .db/.sqlite."""
+    from survey import db
+    from survey.year import site, yearbook
+
+    db.migrate(db.engine())
+    with db.reading() as connection:
+        book = site.give_out(connection, exported)
+    if book is None:
+        raise click.BadParameter(f"{exported} is not in the database", param_hint="--year")
+    try:
+        yearbook.write(book, path)
+    except yearbook.NotAYearBook:
+        raise click.BadParameter("a folder, an .xlsx or a .db/.sqlite file", param_hint="PATH") from None
+    except yearbook.TooLong as table:
+        raise click.BadParameter(f"{table} is too long for a workbook; export a folder or a .db", param_hint="PATH") from None
+    except OSError as error:
+        raise click.BadParameter(error.strerror or str(error), param_hint="PATH") from None
+
+
+def _read(path: Path) -> "tuple[Book, Rulebook]":
+    """The year book, or its faults on standard error and status 1."""
+    from survey.year import yearbook
+
+    try:
+        return yearbook.read(path)
+    except yearbook.NotAYearBook:
+        raise click.BadParameter("a folder of CSV files, an .xlsx, .xls, .ods, .db or .sqlite", param_hint="PATH") from None
+    except yearbook.Faulty as faulty:
+        _tell(faulty.faults)
+        sys.exit(1)
+
+
+def _tell(faults: "Iterable[Fault]") -> None:
+    translate = translator()
+    click.echo("\n".join(fault.line(translate) for fault in faults), err=True)

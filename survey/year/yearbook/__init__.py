@@ -19,8 +19,9 @@ from .clean import nearest
 from .fault import Fault, Faulty
 from .rows import Book, Rows, Sheet
 from .tables import YEAR, Table, after_year, tables
+from .workbook import TooLong
 
-__all__ = ["Book", "Fault", "Faulty", "NotAYearBook", "Rows", "Table", "measures", "read", "rulebook", "tables", "write"]
+__all__ = ["Book", "Fault", "Faulty", "NotAYearBook", "Rows", "Table", "TooLong", "measures", "read", "rulebook", "tables", "write"]
 
 WORKBOOKS = (".xlsx", ".xls", ".ods")
 DATABASES = (".db", ".sqlite")
