@@ -100,10 +100,8 @@ def _rank(factor: Factor, banner: Banner, total: int | None, gaps: list[str]) ->
         return None
     if isinstance(rank, str):
         return None
-    if factor.from_end:
-        within = total is not None and rank > total - factor.from_end
-    else:
-        within = factor.first <= rank <= factor.last
+    last = factor.from_end > 0 and total is not None
+    within = rank > (total or 0) - factor.from_end if last else factor.first <= rank <= factor.last
     of = Label(zh="", en="") if total is None else Label(zh=f"（共{total}位）", en=f" of {total}")
     return Label(zh=f"全区排名第{rank}位{of.zh}", en=f"rank {rank}{of.en}") if within else None
 
