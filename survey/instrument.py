@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "instruments"
@@ -359,8 +360,9 @@ def to_json(form: Form) -> str:
     return canonical(raw).decode()
 
 
+@lru_cache(maxsize=128)
 def from_json(text: str) -> Form:
-    """The form of a frozen text."""
+    """The form of a frozen text. Forms are frozen objects, so one reading serves every page of a collection."""
     raw = json.loads(text)
     return Form(
         instrument=_instrument(raw["instrument"]),

@@ -167,6 +167,16 @@ collection = _table(
     ForeignKeyConstraint(["cycle", "banner"], ["banner.cycle", "banner.banner"]),
 )
 
+figures = _table(  # 应到, 实到, 发出 as each counting officer entered them; they hold when both are the same
+    "figures",
+    _text("collection"),
+    _text("account"),
+    Column("expected", Integer),
+    Column("present", Integer),
+    Column("issued", Integer),
+    PrimaryKeyConstraint("collection", "account"),
+)
+
 # ---- the sealed box ------------------------------------------------------------------------------------------------
 
 slip = _table(
@@ -294,4 +304,10 @@ job = _table(  # long work that can be left and come back to
     Column("total", Integer, nullable=False, server_default="0"),
     _text("message", server_default=""),
     _text("started_at"),
+)
+
+ability = _table(  # what respondents' browsers can do, as counts (/diag)
+    "ability",
+    _text("abilities", primary_key=True),
+    Column("number", Integer, nullable=False),
 )

@@ -12,6 +12,8 @@ import pytest
 from app import create_app
 from survey import db
 
+pytest_plugins = ["tests.browser"]
+
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
 
 

@@ -20,7 +20,8 @@ from survey.box import writer
 from survey.box.collection import ALPHABET, Collection
 from survey.box.slip import Slip
 from survey.instrument import TEXT_LIMIT, Form, Reply, canonical
-from survey.schema import received
+from survey.schema import box, received
+from survey.schema import receipt as receipt_table
 
 SOURCES = ("phone", "paper", "rescue")
 _NONCE = re.compile(r"[0-9a-f]{32}(\.[0-9a-f]{16})?")
@@ -219,6 +220,17 @@ def _outcome(house: Collection, keys: key_store.Keys, nonce: str, status: str) -
 def sign(keys: key_store.Keys, collection_id: str, receipt: str) -> str | None:
     """The signature under a receipt, as 128 hex digits; None once the signing key is destroyed."""
     return keys.sign(f"receipt\x00{collection_id}\x00{receipt}".encode()).hex() if keys.has("sign") else None
+
+
+def known(collection_id: str, nonce: str) -> Outcome | None:
+    """The receipt of an answer that is in the box or counted, by its nonce; None where there is none."""
+    receipt = receipt_id(collection_id, nonce)
+    with db.reading() as connection:
+        for table in (box, receipt_table):
+            query = select(table.c.receipt).where(table.c.collection == collection_id, table.c.receipt == receipt)
+            if connection.execute(query).first():
+                return Outcome(status="again", nonce=nonce, receipt=receipt, signature=sign(_keys(collection_id), collection_id, receipt))
+    return None
 
 
 def count(collection_id: str) -> int:

@@ -1,0 +1,289 @@
+"""The respondent's way: code → form → check → receipt. Every step is a plain page; the script only makes it smoother."""
+
+import io
+import time
+from threading import Lock
+
+import qrcode
+import qrcode.image.svg
+from flask import Response, current_app, jsonify, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from survey import db
+from survey.access import respondent
+from survey.box import casting, publish
+from survey.box import collection as collections
+from survey.box.casting import Look, Outcome
+from survey.box.collection import Collection
+from survey.instrument import Fault, Form, Item, Reply, holds, say
+from survey.phone import blueprint, page
+
+GUESSES = 30  # wrong codes a minute, of everyone together, before each further try waits a second
+
+
+@blueprint.get("/")
+@respondent
+def entry() -> Response:
+    """The page that takes a typed code."""
+    return page.show("entry", collection="", fault="")
+
+
+@blueprint.post("/")
+@respondent
+def enter() -> Response:
+    """A typed code becomes a form."""
+    return _enter(None)
+
+
+@blueprint.get("/v/<collection>")
+@respondent
+def door(collection: str) -> Response:
+    """A link's form; in a collection of slips the page that takes a code."""
+    look = casting.look(collection)
+    house = look.collection
+    if house and house.mode == "link" and look.status == "ready":
+        return page.ballot(house, nonce=casting.new_nonce(collection), slip="", voice="")
+    if house and house.mode == "slips" and look.status in ("ready", "draft"):
+        return page.show("entry", collection=collection, fault="", house=house)
+    return told(look)
+
+
+@blueprint.post("/v/<collection>")
+@respondent
+def enter_here(collection: str) -> Response:
+    """A typed code of this collection."""
+    return _enter(collection)
+
+
+@blueprint.get("/v/<collection>/<token>")
+@respondent
+def scanned(collection: str, token: str) -> Response:
+    """A scanned slip's form."""
+    return _form(casting.look(collection, token), token)
+
+
+def _enter(collection: str | None) -> Response:
+    code = request.form.get("code", "")[:64]
+    _slow_guessing()
+    look = casting.look(collection, code)
+    if look.status == "unknown":
+        _guessed_wrong()
+        fault = _("没有这个测评码。请对照票面再输一次：只有数字和字母，共10位。")
+        return page.show("entry", 422, collection=collection or "", fault=fault, house=look.collection, code=code)
+    return _form(look, code)
+
+
+def _form(look: Look, text: str) -> Response:
+    if look.status != "ready" or look.collection is None or look.slip is None:
+        return told(look)
+    return page.ballot(look.collection, nonce=casting.new_nonce(look.collection.collection), slip=text, voice=look.slip.voice)
+
+
+# ---- check and cast ------------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/v/<collection>/check")
+@respondent
+def check(collection: str) -> Response:
+    """What was marked and what was not, before it is final; or the form again, with what to mend."""
+    look, form = _asked(collection)
+    if form is None or look.collection is None:
+        return told(look)
+    reply, faults = _given(form)
+    ask_voice = _asks_voice(look, form)
+    house, nonce, slip = look.collection, request.form.get("nonce", ""), request.form.get("slip", "")
+    wrong = {fault.name: fault_text(fault) for fault in faults}
+    if ask_voice and request.form.get("voice", "") not in {voice.id for voice in form.instrument.voices}:
+        wrong["voice"] = _("请选一项。")
+    fields = {name: request.form.getlist(name) for name in request.form}
+    if wrong or request.args.get("back"):
+        if not wrong and not nonce:
+            nonce = casting.new_nonce(collection)
+        return page.filled(house, form, nonce=nonce, slip=slip, ask_voice=ask_voice, faults=wrong, fields=fields)
+    return page.show("check", house=house, form=form, fields=fields, blanks=blanks(form, reply), empty=reply.empty, marked=_marked(reply))
+
+
+@blueprint.post("/v/<collection>/cast")
+@respondent
+def cast(collection: str) -> AnyResponse:
+    """Casts the ballot. Answers a script with JSON that repeats the nonce; a person with the receipt, or what to do."""
+    look, form = _asked(collection)
+    script = request.headers.get("Accept", "").startswith("application/json")
+    nonce = request.form.get("nonce", "")[:64]
+    if form is None or look.collection is None:
+        return jsonify(status=look.status, nonce=nonce, text=words(look.status)) if script else told(look)
+    reply, faults = _given(form)
+    voice = request.form.get("voice", "")
+    if _asks_voice(look, form) and voice not in {each.id for each in form.instrument.voices}:
+        faults.append(Fault(name="voice", why="required"))
+    if faults:
+        if script:
+            return jsonify(status="faults", nonce=nonce, faults={fault.name: fault_text(fault) for fault in faults})
+        return check(collection)
+    outcome = casting.cast(collection=look.collection, form=form, reply=reply, nonce=nonce, slip=request.form.get("slip") or None, voice=voice)
+    if script:
+        return jsonify(
+            status=outcome.status, nonce=outcome.nonce, receipt=outcome.receipt, signature=outcome.signature,
+            text=words(outcome.status), qr=qr(_look_up(look.collection, outcome.receipt)) if outcome.receipt else None,
+        )  # fmt: skip
+    return done(look.collection, outcome)
+
+
+@blueprint.get("/v/<collection>/status")
+@respondent
+def status(collection: str) -> Response:
+    """Open or not, and when an announced end comes: for pages that are open, which it never resets."""
+    look = casting.look(collection)
+    house = look.collection
+    return jsonify(status=look.status, closes_at=house.closes_at if house else None, now=int(time.time()))
+
+
+@blueprint.post("/v/<collection>/receipt")
+@respondent
+def receipt(collection: str) -> Response:
+    """The receipt again, in another language or size: known by its nonce, without any mark."""
+    look = casting.look(collection)
+    found = casting.known(collection, request.form.get("nonce", "")[:64]) if look.collection else None
+    return done(look.collection, found) if look.collection and found else told(Look(status="unknown"))
+
+
+def done(house: Collection, outcome: Outcome) -> Response:
+    """The receipt page, or the reason there is none."""
+    if outcome.receipt is None:
+        code = 503 if outcome.status in ("busy", "stopped") else 409
+        return page.show("told", code, house=house, status=outcome.status, text=words(outcome.status), again=_again(outcome.status))
+    return page.show(
+        "receipt", house=house, nonce=outcome.nonce, receipt=outcome.receipt, signature=outcome.signature, status=outcome.status,
+        text=words(outcome.status), qr=qr(_look_up(house, outcome.receipt)), roots=publish.short_roots(house),
+    )  # fmt: skip
+
+
+def told(look: Look) -> Response:
+    """A page that says why there is no form, and what to do."""
+    code = {"unknown": 404, "draft": 200, "sealed": 200}.get(look.status, 409)
+    return page.show("told", code, house=look.collection, status=look.status, text=words(look.status), again=None)
+
+
+def _again(status: str) -> dict[str, list[str]] | None:
+    """What a voter sends once more by one button when the box was busy."""
+    return {name: request.form.getlist(name) for name in request.form} if status == "busy" else None
+
+
+def _asked(collection: str) -> tuple[Look, Form | None]:
+    """The collection a post is for. A slip that is spent goes on, so that a copy of its own answer is recognised."""
+    look = casting.look(collection)
+    house = look.collection
+    if house is None or not house.form or house.state not in ("open", "closing", "sealed"):
+        return look, None
+    with db.reading() as connection:
+        form = collections.form(connection, house)
+    if house.mode == "slips":
+        slip = casting.look(collection, request.form.get("slip", ""))
+        if slip.status == "unknown":
+            return slip, None
+        look = Look(status=look.status, collection=house, slip=slip.slip)
+    return look, form
+
+
+def _asks_voice(look: Look, form: Form) -> bool:
+    return bool(form.instrument.voices) and not (look.slip and look.slip.voice)
+
+
+def _given(form: Form) -> tuple[Reply, list[Fault]]:
+    return form.read({name: request.form.getlist(name) for name in request.form if name.startswith("q.")})
+
+
+# ---- words ---------------------------------------------------------------------------------------------------------
+
+
+def words(status: str) -> str:
+    """What a status means for the person, and what to do next."""
+    return {
+        "cast": _("已提交，谢谢。请把手机交回或关闭本页。"),
+        "again": _("已提交，谢谢。请把手机交回或关闭本页。"),
+        "first_counts": _("这一页已经提交过，以第一次提交的为准。"),
+        "already_used": _("这个测评码已经用过，不能重复投票。请找现场工作人员。"),
+        "spent": _("这个测评码已经用过，不能重复投票。请找现场工作人员。"),
+        "void": _("这个测评码已经作废。请找现场工作人员。"),
+        "unknown": _("没有这个测评码或网址。请对照票面再试，或找现场工作人员。"),
+        "desk_only": _("这是纸票的编号，由工作人员录入，不能在手机上投票。"),
+        "draft": _("测评还没有开始，请稍等。开始后刷新本页就能填。"),
+        "not_open": _("测评还没有开始，请稍等。开始后刷新本页就能填。"),
+        "closing": _("本场测评已经结束。"),
+        "closed": _("本场测评已经结束。"),
+        "sealed": _("本场测评已经结束。"),
+        "void_collection": _("本场测评已作废。请等工作人员通知。"),
+        "over_cap": _("收到的份数已满，这一份没有计入。请保留本页，告诉组织单位。"),
+        "busy": _("票箱正忙，还没有收到您的票。请稍等再点一次，不会重复计票。"),
+        "stopped": _("票箱检查没有通过，暂停收票。您的票没有计入，请找现场工作人员。"),
+        "bad_nonce": _("这一页已经用过了。请重新打开测评页再填一次。"),
+    }[status]
+
+
+def fault_text(fault: Fault) -> str:
+    """One fault in a person's words."""
+    return {
+        "required": _("请选一项。"),
+        "unknown_option": _("没有这个选项，请重选。"),
+        "too_many": _("选得太多了，请去掉几项。"),
+        "not_a_number": _("请填数字。"),
+        "out_of_range": _("数字超出范围。"),
+        "not_a_date": _("请按 2018-05-30 这样填日期。"),
+        "too_long": _("太长了，请缩短到500字以内。"),
+        "constraint": _("这一项和要求不符，请检查。"),
+        "unknown_field": _("这一项不在本表里，请重新打开测评页。"),
+    }[fault.why]
+
+
+def blanks(form: Form, reply: Reply) -> list[tuple[str, list[str]]]:
+    """What is unmarked: (who, [questions]), for the check page; hidden and free questions left out."""
+    found: dict[str, list[str]] = {}
+    names = {rated.id: rated.name for part in form.instrument.parts for rated in form.subjects(part)}
+    for item in form.items():
+        asked = holds(item.part.show_if, reply.answers, item.subject) and holds(item.question.show_if, reply.answers, item.subject)
+        if asked and item.question.kind not in ("text", "note") and not _has(reply, item):
+            found.setdefault(names.get(item.subject, ""), []).append(say(item.question.text, page.language()))
+    return list(found.items())
+
+
+def _has(reply: Reply, item: Item) -> bool:
+    return bool(reply.answers.get(item.subject, {}).get(item.question.id))
+
+
+def _marked(reply: Reply) -> int:
+    return sum(len(per) for per in reply.answers.values())
+
+
+def qr(text: str) -> str:
+    """A QR code as one SVG path, for a page."""
+    image = qrcode.make(text, image_factory=qrcode.image.svg.SvgPathImage, border=2, box_size=10)
+    stream = io.BytesIO()
+    image.save(stream)
+    return stream.getvalue().decode().split("?>", 1)[-1]
+
+
+def _look_up(house: Collection, receipt: str | None) -> str:
+    root = current_app.config["PUBLIC_URL"] or request.url_root.rstrip("/")
+    return f"{root}{url_for('phone.published', collection=house.collection)}#{receipt}"
+
+
+# ---- guessing ------------------------------------------------------------------------------------------------------
+
+_wrong: list[float] = []
+_lock = Lock()
+
+
+def _slow_guessing() -> None:
+    """Typed codes have 50 bits; many wrong ones make every further try wait. No address is looked at: a hall shares one."""
+    with _lock:
+        recent = [each for each in _wrong if each > time.monotonic() - 60]
+        _wrong[:] = recent
+    if len(recent) > GUESSES:
+        time.sleep(1)
+
+
+def _guessed_wrong() -> None:
+    with _lock:
+        _wrong.append(time.monotonic())
+        del _wrong[:-1000]
