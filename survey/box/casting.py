@@ -20,8 +20,9 @@ from survey.box import writer
 from survey.box.collection import ALPHABET, Collection
 from survey.box.slip import Slip
 from survey.instrument import TEXT_LIMIT, Form, Reply, canonical
-from survey.schema import box, received
+from survey.schema import box
 from survey.schema import receipt as receipt_table
+from survey.schema import received as received_table
 
 SOURCES = ("phone", "paper", "rescue")
 _NONCE = re.compile(r"[0-9a-f]{32}(\.[0-9a-f]{16})?")
@@ -233,10 +234,10 @@ def known(collection_id: str, nonce: str) -> Outcome | None:
     return None
 
 
-def count(collection_id: str) -> int:
+def received(collection_id: str) -> int:
     """Ballots received so far: one small row a host, however many there are."""
     with db.reading() as connection:
-        query = select(func.coalesce(func.sum(received.c.received), 0)).where(received.c.collection == collection_id)
+        query = select(func.coalesce(func.sum(received_table.c.received), 0)).where(received_table.c.collection == collection_id)
         return int(connection.execute(query).scalar_one())
 
 

@@ -43,7 +43,7 @@ def test_a_vote_is_cast_and_its_receipt_is_signed(app):
     meeting = opened(app)
     outcome = meeting.vote(0)
     assert outcome.status == "cast" and len(outcome.receipt) == 10 and len(outcome.signature) == 128
-    assert numbers(meeting) == (1, 1) and casting.count(meeting.name) == 1
+    assert numbers(meeting) == (1, 1) and casting.received(meeting.name) == 1
 
 
 def test_a_second_vote_with_the_same_slip_is_refused(app):
@@ -113,7 +113,7 @@ def test_eight_identical_copies_are_eight_successes_and_one_ballot(app):
 def test_300_slips_at_once(app):
     meeting = opened(app, slips=300)
     assert set(at_once(app, lambda at: meeting.vote(at).status, 300)) == {"cast"}
-    assert numbers(meeting) == (300, 300) and casting.count(meeting.name) == 300
+    assert numbers(meeting) == (300, 300) and casting.received(meeting.name) == 300
 
 
 def test_50_votes_racing_50_closings(app):
