@@ -128,7 +128,7 @@ def _answer(
         _strike(page, boxes[first], pen, rng, heavy=True)
         meant = ()
     elif kind == "faint":
-        _mark(page, boxes[first], "tick", Pen(width=0.4, dark=rng.uniform(0.08, 0.16), grain=0.4), habit, rng)
+        _mark(page, boxes[first], "tick", Pen(width=0.4, dark=rng.uniform(0.1, 0.2), grain=0.4), habit, rng)
     else:
         _mark(page, boxes[first], kind, pen, habit, rng)
     return Drawn(kind=kind, options=meant)
