@@ -107,6 +107,30 @@ point = _fact("point", "sheet", "unit", "item", value="points")
 score = _fact("score", "component", value="score")
 grade = _fact("grade", "assessor", value="grade")
 factor = _fact("factor", "factor", value="evidence")
+rate = _fact("rate", "rate", value="number")  # what points of an indicator were reckoned from (D-10); never in a year book
+
+assessor = _table(  # 考核员 of a year, and whose people they must not grade (D-09); accounts stand under their sign-in name
+    "assessor",
+    Column("cycle", Integer),
+    _text("assessor"),
+    _text("unit"),
+    PrimaryKeyConstraint("cycle", "assessor"),
+    ForeignKeyConstraint(["cycle"], ["cycle.cycle"]),
+)
+
+draw = _table(  # the villages drawn for a banner (D-28), with all that is needed to draw again
+    "draw",
+    Column("cycle", Integer),
+    _text("banner"),
+    _text("seed"),
+    _text("announced"),  # where the seed was announced, before anyone could know it
+    _text("algorithm"),
+    _text("pool"),  # JSON: township -> villages
+    _text("villages"),  # JSON: township -> the villages drawn
+    _text("drawn_on"),
+    PrimaryKeyConstraint("cycle", "banner"),
+    ForeignKeyConstraint(["cycle", "banner"], ["banner.cycle", "banner.banner"]),
+)
 
 decision = _table(  # the grade the office decided where it is not the one proposed, or where one was needed (D-22, D-24)
     "decision",
@@ -115,6 +139,7 @@ decision = _table(  # the grade the office decided where it is not the one propo
     _text("person", server_default=""),
     _text("grade"),
     _text("reason"),
+    _text("approver", server_default=""),  # who approved going over the 30 % (F-058)
     PrimaryKeyConstraint("cycle", "banner", "person"),
     ForeignKeyConstraint(["cycle", "banner"], ["banner.cycle", "banner.banner"]),
 )
@@ -304,6 +329,15 @@ job = _table(  # long work that can be left and come back to
     Column("total", Integer, nullable=False, server_default="0"),
     _text("message", server_default=""),
     _text("started_at"),
+    _text("given", server_default="{}"),  # JSON: its arguments, never a code
+)
+
+layout = _table(  # where the boxes lie on the sheets printed for a collection: what reading looks for
+    "layout",
+    _text("collection"),
+    _text("layout"),
+    _text("geometry"),  # JSON
+    PrimaryKeyConstraint("collection", "layout"),
 )
 
 ability = _table(  # what respondents' browsers can do, as counts (/diag)

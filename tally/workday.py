@@ -27,6 +27,11 @@ def working(date: str, notice: Notice | None) -> bool:
     return not weekend(date) and not (notice and date in notice.days_off)
 
 
+def between(start: str, end: str) -> int:
+    """Days from `start` to `end`; negative when `end` lies before."""
+    return _number(end) - _number(start)
+
+
 def add_working(date: str, days: int, notice: Notice | None) -> str:
     """The date `days` working days after `date` (before it, when negative); `date` itself is not counted."""
     step = 1 if days >= 0 else -1

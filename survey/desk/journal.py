@@ -63,6 +63,9 @@ def deed_name(deed: str) -> str:
         "collection.figures": _("填写人数和票数"), "collection.officers": _("指定计票人监票人"), "collection.open": _("开箱"),
         "collection.announce": _("宣布结束时间"), "collection.close": _("结束投票"), "collection.seal": _("封箱"),
         "collection.void": _("作废"), "collection.purge": _("清除试投"), "slip.replace": _("换损坏的测评码"), "slip.exchange": _("手机码换纸票"),
+        "score.enter": _("录入分数"), "point.enter": _("录入分项打分"), "rate.enter": _("录入率值"), "grade.enter": _("录入等次"),
+        "factor.enter": _("录入加减分"), "days.enter": _("录入天数"), "rank.enter": _("录入排名"), "grade.decide": _("决定等次"),
+        "assessor.put": _("登记考核员"), "draw.make": _("抽取嘎查村"), "year.import": _("导入年度工作簿"),
         "material.add": _("上传材料"), "material.remove": _("删去材料"), "questionnaire.add": _("上传问卷"),
     }.get(deed, deed)  # fmt: skip
 
