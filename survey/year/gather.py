@@ -1,9 +1,10 @@
 """From rows to the reckoning's facts: the one translator, for a year book and for the site's own tables alike."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import itemgetter
 from typing import TypeVar
 
 from survey.year.yearbook import Book, Rows
@@ -13,6 +14,7 @@ from tally.rulebook import Rulebook
 
 CHOICE = "choice."
 Value = TypeVar("Value")
+_ANSWERED = ("banner", "person", "village", "response", "question", "answer")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,34 +59,35 @@ def counts(book: Book, rulebook: Rulebook) -> Counts:
     A response is known by banner, village and response. What stands beside an acquaintance of `stranger` does not
     count, nor do unscored questions.
     """
-    appraisal = Counter(book["ballots"].pick("banner", "person", "item", "group", "grade"))
+    appraisal = book["ballots"].counts
     survey, rows = rulebook.opinion, book["opinions"]
     if survey is None or not len(rows):
         return Counts(appraisal=appraisal, opinion={}, valid={})
     scored, valid = scored_questions(rulebook), {answer.id for answer in survey.answers}
     met, stranger = survey.acquaintance.id, survey.stranger
-    every = ("banner", "person", "village", "response", "question", "answer")
-    strangers = {
-        (banner, person, village, response)
-        for banner, person, village, response, question, answer in rows.pick(*every)
-        if answer == stranger and question == met
-    }
-    answers = Counter(rows.pick("banner", "person", "question", "answer"))
-    if strangers:
-        answers.subtract(
+
+    def responses(meant: Callable[[str], bool], answers: Container[str]) -> set[tuple[str, ...]]:
+        """The responses, by subject, with one of the answers to a question that is meant."""
+        return {
+            (banner, person, village, response)
+            for banner, person, village, response, question, answer in rows.pick(*_ANSWERED)
+            if answer in answers and meant(question)
+        }
+
+    strangers = responses(met.__eq__, {stranger})
+    said = responses(scored.__contains__, valid)
+    unsaid = responses(scored.__contains__, {answer.id for answer in survey.neutral})
+    opinion = Counter({key: count for key, count in rows.counts.items() if key[2] in scored})
+    if not strangers.isdisjoint(said) or not strangers.isdisjoint(unsaid):
+        opinion.subtract(
             (banner, person, question, answer)
-            for banner, person, village, response, question, answer in rows.pick(*every)
-            if (banner, person, village, response) in strangers
+            for banner, person, village, response, question, answer in rows.pick(*_ANSWERED)
+            if question in scored and (banner, person, village, response) in strangers
         )
-    responses = {
-        (banner, person, village, response)
-        for banner, person, village, response, question, answer in rows.pick(*every)
-        if answer in valid and question in scored
-    }
     return Counts(
         appraisal=appraisal,
-        opinion={key: count for key, count in answers.items() if count and key[2] in scored},
-        valid=Counter((banner, person) for banner, person, _, _ in responses - strangers),
+        opinion={key: count for key, count in opinion.items() if count},
+        valid=Counter(map(itemgetter(0, 1), said - strangers)),
     )
 
 
@@ -139,9 +142,10 @@ def _person(person: str, name: str, banner: str, position: str, unit: str, days:
 
 def _points(rows: Rows) -> dict[Subject, dict[str, dict[str, dict[str, Fraction]]]]:
     points: dict[Subject, dict[str, dict[str, dict[str, Fraction]]]] = {}
+    exact = {number: parse(number) for number in set(rows["points"])}
     for banner, person, sheet, unit, item, number in rows:
         sheets = points.setdefault(Subject(banner=banner, person=person), {})
-        sheets.setdefault(sheet, {}).setdefault(unit, {})[item] = parse(number)
+        sheets.setdefault(sheet, {}).setdefault(unit, {})[item] = exact[number]
     return points
 
 

@@ -57,12 +57,16 @@ def records(ranking: Ranking, rulebook: Rulebook, *, language: str = "zh") -> It
             *who,
             *parts,
             _adjustments(row, rulebook, language),
-            row.adjustment_total,
+            _whole(row.adjustment_total),
             row.score,
             _grade(row, rulebook, language),
             _joined([rulebook.word(each) for each in row.missing], language),
             _joined([NOTES[flag] for flag in row.flags if flag in NOTES], language),
         ]
+
+
+def _whole(value: Fraction) -> Cell:
+    return value.numerator if value.denominator == 1 else value
 
 
 def _joined(labels: Sequence[Label], language: str) -> str:
@@ -163,7 +167,7 @@ def _ranking_sheet(page: Any, ranking: Ranking, outcome: Outcome, rulebook: Rule
         page.set_column(place, place, 36 if wide else 7 if heading == _RANK.zh else 12)
     for line, record in enumerate(records(ranking, rulebook), 3):
         for place, cell in enumerate(record):
-            _write(page, line, place, cell, formats, whole=head[place] == _TOTAL.zh)
+            _write(page, line, place, cell, formats)
     page.freeze_panes(3, 2)
     page.set_landscape()
     page.set_paper(9)
@@ -171,9 +175,9 @@ def _ranking_sheet(page: Any, ranking: Ranking, outcome: Outcome, rulebook: Rule
     page.repeat_rows(2)
 
 
-def _write(page: Any, line: int, place: int, cell: Cell, formats: dict[str, Any], *, whole: bool = False) -> None:
+def _write(page: Any, line: int, place: int, cell: Cell, formats: dict[str, Any]) -> None:
     if isinstance(cell, Fraction):
-        page.write_number(line, place, float(cell), None if whole else formats["score"])
+        page.write_number(line, place, float(cell), formats["score"])
     elif isinstance(cell, int):
         page.write_number(line, place, cell)
     elif cell:

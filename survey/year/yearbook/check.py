@@ -92,13 +92,18 @@ def _joined(lines: Sequence[int], more: Sequence[int]) -> Sequence[int]:
 
 
 def _stray(
-    table: Table, cells: Sequence[Sequence[str]], places: Iterable[int], lines: Sequence[int], faults: list[Fault]
+    table: Table,
+    cells: Sequence[Sequence[str | bytes]],
+    places: Iterable[int],
+    lines: Sequence[int],
+    faults: list[Fault],
 ) -> None:
     for place in places:
         for line, cell in zip(lines, cells[place], strict=True):
-            if narrow(cell):
+            text = cell if isinstance(cell, str) else cell.decode()
+            if narrow(text):
                 remedy = "这一格所在的列没有表头，请删去或补上表头"
-                faults.append(Fault(table=table.id, row=line, column=str(place + 1), value=cell, remedy=remedy))
+                faults.append(Fault(table=table.id, row=line, column=str(place + 1), value=text, remedy=remedy))
 
 
 def _without_blank_rows(read: Rows) -> Rows:
@@ -166,7 +171,7 @@ def judge(
 ) -> None:
     """Ask `verdict` once for every different combination of the columns' cells; report each row of a bad one."""
     verdicts: dict[tuple[str, ...], Problem] = {}
-    for cells in set(read.pick(*columns)):
+    for cells in read.distinct(*columns):
         if not any(isinstance(cell, Bad) for cell in cells):
             problem = verdict(*cells)
             if problem:
@@ -247,6 +252,7 @@ class Checks:
     def _points(self) -> None:
         limits = {sheet.id: {item.id: item.max for item in sheet.items} for sheet in self.rulebook.sheets}
         named = items(self.rulebook)
+        whose = {sheet.id: self.rulebook.sheet_for(sheet.id) for sheet in self.rulebook.sheets}
 
         def points(sheet: str, item: str, number: str) -> Problem | None:
             if sheet not in limits or not item:
@@ -267,7 +273,7 @@ class Checks:
                 return "unit", unit, "这张表按村打分，请填村名", {}
             if unit and not per_unit:
                 return "unit", unit, "这张表不分村，请留空", {}
-            return self._whose(person, self.rulebook.sheet_for(sheet), "sheet", sheet)
+            return self._whose(person, whose[sheet], "sheet", sheet)
 
         judge(self.tables["points"], ["sheet", "item", "points"], points, self.faults)
         judge(self.tables["points"], ["sheet", "unit", "person"], where, self.faults)

@@ -71,7 +71,7 @@ def unescape(text: str) -> str:
     return text[1:] if _ESCAPED.match(text) else text
 
 
-class Reading(dict[str, str]):
+class Reading(dict[str | bytes, str]):
     """The cells of one column, each different raw text read once: raw -> id, exact number or clean text.
 
     A blank cell reads as "". What cannot be read becomes `Bad` and its remedy stands in `remedies`.
@@ -85,9 +85,9 @@ class Reading(dict[str, str]):
         self._codes = {chinese: id for id, chinese in column.codes.items()}
         self._codes |= {id.casefold(): id for id in column.codes}
 
-    def __missing__(self, raw: str) -> str:
-        text = unescape(raw) if self.escaped and raw[:1] == "'" else raw
-        value = self._read(text)
+    def __missing__(self, raw: str | bytes) -> str:
+        text = raw if isinstance(raw, str) else raw.decode()
+        value = self._read(unescape(text) if self.escaped and text[:1] == "'" else text)
         self[raw] = value
         return value
 

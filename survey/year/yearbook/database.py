@@ -11,7 +11,7 @@ from .tables import after_year
 
 UNREADABLE = "这个文件读不出来，请确认它是没有损坏的 SQLite 数据库"
 MANY = 20_000
-Chunks = Iterator[tuple[Sequence[Sequence[str]], Sequence[int]]]
+Chunks = Iterator[tuple[Sequence[Sequence[str | bytes]], Sequence[int]]]
 
 
 def sheets(path: Path, faults: list[Fault]) -> Iterator[Sheet]:

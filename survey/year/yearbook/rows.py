@@ -1,7 +1,10 @@
 """Rows of a year book in memory: one list of cells a column, cells clean texts (ids, exact numbers, words)."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
 
 from .tables import Table
 
@@ -10,18 +13,18 @@ from .tables import Table
 class Sheet:
     """One table as a form holds it: headings and raw cells as they stand, by chunks of whole columns.
 
-    `name` is what the file or sheet is called. A chunk may have more columns than headings (cells to the right of the
+    `name` is what the file or sheet is called; a cell is text, or UTF-8 not yet decoded. A chunk may have more columns than headings (cells to the right of the
     heading row); `lines` are the line numbers a person sees. `escaped`: a leading apostrophe guards formulas (CSV).
     """
 
     name: str
     headings: Sequence[str]
-    chunks: Iterator[tuple[Sequence[Sequence[str]], Sequence[int]]]
+    chunks: Iterator[tuple[Sequence[Sequence[str | bytes]], Sequence[int]]]
     escaped: bool = False
     heading_line: int = 1
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Rows:
     """The rows of one table: a list of cells for every column of `table`, all of one length, and their line numbers."""
 
@@ -42,6 +45,18 @@ class Rows:
     def pick(self, *columns: str) -> Iterator[tuple[str, ...]]:
         """Each row's cells of these columns."""
         return zip(*(self.columns[column] for column in columns), strict=True)
+
+    @cached_property
+    def counts(self) -> "Counter[tuple[str, ...]]":
+        """How often each combination of the table's `counted` columns occurs."""
+        return Counter(self.pick(*self.table.counted))
+
+    def distinct(self, *columns: str) -> set[tuple[str, ...]]:
+        """The different combinations of these columns' cells."""
+        counted = self.table.counted
+        if len(columns) > 1 and all(column in counted for column in columns):
+            return set(map(itemgetter(*map(counted.index, columns)), self.counts))
+        return set(self.pick(*columns))
 
     def pairs(self, key: str, value: str) -> dict[str, str]:
         """One column's cells by another's."""

@@ -47,13 +47,17 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """A table (sheet) of the year book; no two rows may share the columns of `key`."""
+    """A table (sheet) of the year book; no two rows may share the columns of `key`.
+
+    `counted`: the columns whose combinations are what a long table comes to once its rows are counted.
+    """
 
     id: str
     chinese: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     required: bool = False
+    counted: tuple[str, ...] = ()
 
     def column(self, id: str) -> Column:
         """The column of that id."""
@@ -296,6 +300,7 @@ def tables(rulebook: Rulebook) -> tuple[Table, ...]:
                 _code("grade", "等次", codes("mark", (*ballots.grades, *ballots.neutral)) if ballots else {}),
             ),
             key=("banner", "ballot", "person", "item"),
+            counted=("banner", "person", "item", "group", "grade"),
         ),
         Table(
             id="opinions",
@@ -325,6 +330,7 @@ def tables(rulebook: Rulebook) -> tuple[Table, ...]:
                 ),
             ),
             key=("banner", "village", "response", "person", "question"),
+            counted=("banner", "person", "question", "answer"),
         ),
     )
 
