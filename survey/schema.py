@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKeyConstraint,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -169,7 +170,7 @@ collection = _table(
     _text("mode"),  # slips · link
     _text("state", server_default="draft"),  # draft · open · closing · sealed · void
     _text("origin", server_default="site"),  # site · imported
-    _text("instrument"),  # id of the instrument, or "xlsform:<id>"
+    _text("instrument"),  # id of the instrument
     Column("form", Text),  # the frozen form (instrument.to_json), from opening on
     Column("length", Integer),  # fixed length of its plain ballots, from opening on
     Column("cap", Integer),  # link: how many answers at most
@@ -189,6 +190,7 @@ collection = _table(
     Column("opened_on", Text),
     Column("sealed_on", Text),
     Column("published", Text),  # JSON: opening, closing, tally as published
+    Column("emptied", Boolean, nullable=False, server_default="0"),  # the seal took the ballots out: nothing enters any more
     ForeignKeyConstraint(["cycle", "banner"], ["banner.cycle", "banner.banner"]),
 )
 
@@ -215,6 +217,11 @@ slip = _table(
     PrimaryKeyConstraint("collection", "qr"),
     UniqueConstraint("collection", "code"),
 )
+
+Index(  # finds an unspent slip of a link at once, however many are spent
+    "ix_slip_unspent", slip.c.collection, slip.c.qr,
+    sqlite_where=slip.c.state == "unspent", postgresql_where=slip.c.state == "unspent",
+)  # fmt: skip
 
 box = _table(
     "box",

@@ -43,7 +43,7 @@ class Outcome:
 
     `status`: cast · again (stored before, same content) · first_counts (stored before, other content) · already_used · void ·
     unknown · desk_only · not_open · closed · over_cap · busy · stopped (the box does not agree with its mark) · bad_nonce (take a new form).
-    `receipt` stands with the first three; `signature` (base64url) with cast and again.
+    `receipt` stands with the first three; `signature` (hex) with cast and again.
     """
 
     status: str
@@ -180,7 +180,9 @@ def _row(
     }
     if not keys.has("public"):
         return row  # ended: the writer only says so, or finds the receipt
-    ciphertext = keys.seal(content.ljust(house.length or len(content)))
+    if len(content) > (house.length or 0):
+        raise ValueError("a ballot longer than its form allows")  # its length would tell it apart
+    ciphertext = keys.seal(content.ljust(house.length or 0))
     row["ciphertext"] = ciphertext.hex()
     row["mac"] = keys.mac("ballot", house.collection, receipt.encode(), ciphertext).hex()
     if questions := form.text_questions():
@@ -205,7 +207,8 @@ def _stored(rows: list[dict[str, object]]) -> list[dict[str, str]]:
     if not rows:
         return []
     try:
-        return writer.store(current_app.config["DATABASE_URL"], Path(current_app.config["INSTANCE"]), rows)
+        config = current_app.config
+        return writer.store(config["DATABASE_URL"], Path(config["INSTANCE"]), rows, wait=config.get("BOX_WAIT", writer.WAIT))
     except writer.Busy:
         return [{"status": "busy"}] * len(rows)
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from survey import instrument
 from survey.instrument import Form, Rated
 from survey.schema import banner as banner_table
-from survey.schema import box, collection, comment, cycle, fragment, person, receipt, remark, slip
+from survey.schema import box, collection, comment, cycle, figures, fragment, person, receipt, received, remark, slip
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
 POSITIONS = ("captain", "deputy", "liaison", "member")
@@ -55,6 +55,7 @@ class Collection:
     opened_on: str | None
     sealed_on: str | None
     published: Mapping[str, Any] | None
+    emptied: bool = False
 
     @property
     def collecting(self) -> bool:
@@ -167,15 +168,7 @@ def form(connection: Connection, of: Collection) -> Form:
     )
     chosen = connection.execute(select(cycle.c.choices).where(cycle.c.cycle == of.cycle)).scalar() or "{}"
     team_row = of.kind == "appraisal" and json.loads(chosen).get("team_appraisal") == "row"
-    return Form(instrument=_instrument(connection, of.instrument), people=people, team=of.banner, team_row=team_row)
-
-
-def _instrument(connection: Connection, name: str) -> instrument.Instrument:
-    if name.startswith("xlsform:"):
-        from survey import questionnaire
-
-        return questionnaire.get(connection, name.removeprefix("xlsform:"))
-    return instrument.load(name)
+    return Form(instrument=instrument.load(of.instrument), people=people, team=of.banner, team_row=team_row)
 
 
 def counts(connection: Connection, name: str) -> Counts:
@@ -199,7 +192,7 @@ def remove_trial(connection: Connection, name: str) -> None:
     found = get(connection, name)
     if found is None or not found.trial:
         raise ValueError("只有试投可以清除")
-    for table in (slip, box, remark, receipt, fragment, comment, collection):
+    for table in (slip, box, remark, received, receipt, fragment, comment, figures, collection):
         connection.execute(delete(table).where(table.c.collection == name))
 
 

@@ -30,7 +30,7 @@ from survey import db
 from survey.box import mark, slip
 from survey.schema import box, remark
 
-WAIT = 8.0  # seconds an app waits for an answer before it honestly says "busy"
+WAIT = 8.0  # seconds an app waits for an answer before it honestly says "busy" (BOX_WAIT in the configuration)
 GROUP = 256  # ballots to a commit at most
 _SIZE = struct.Struct(">I")
 
@@ -45,17 +45,20 @@ _SPEND = {
     "sqlite": "UPDATE slip SET state='spent' WHERE collection=? AND qr=? AND state='unspent'",
     # one statement spends and drops; the share lock makes a closing wait for it, or it for the closing
     "postgresql": (
-        "WITH house AS (SELECT 1 FROM collection WHERE collection=%s AND state=ANY(%s) "
+        "WITH house AS (SELECT 1 FROM collection WHERE collection=%s AND state=ANY(%s) AND NOT emptied "
         "AND (%s OR closes_at IS NULL OR closes_at > %s) FOR SHARE), "
         "s AS (UPDATE slip SET state='spent' WHERE collection=%s AND qr=%s AND state='unspent' AND EXISTS(SELECT 1 FROM house) RETURNING 1), "
-        "b AS (INSERT INTO box (collection,receipt,ciphertext,mac,tag) SELECT %s,%s,%s,%s,%s FROM s RETURNING 1), "
+        "b AS (INSERT INTO box (collection,receipt,ciphertext,mac,tag) SELECT %s,%s,%s,%s,%s FROM s ON CONFLICT DO NOTHING RETURNING 1), "
         "r AS (INSERT INTO remark (collection,remark,ciphertext,mac) SELECT %s,%s,%s,%s FROM s WHERE %s RETURNING 1) "
         "SELECT count(*) FROM b"
     ),
 }
 _SQL = {
     "sqlite": {
-        "state": "SELECT CASE WHEN state='open' AND closes_at <= ? THEN 'closing' ELSE state END FROM collection WHERE collection=?",
+        "state": (
+            "SELECT CASE WHEN emptied THEN 'sealed' WHEN state='open' AND closes_at <= ? THEN 'closing' ELSE state END "
+            "FROM collection WHERE collection=?"
+        ),
         "known": "SELECT tag FROM box WHERE collection=? AND receipt=?",
         "counted": "SELECT 1 FROM receipt WHERE collection=? AND receipt=?",
         "slip": "SELECT state FROM slip WHERE collection=? AND qr=?",
@@ -114,9 +117,20 @@ class Store:
             return "not_open" if state in (None, "draft") else "closed"
         if name not in self.marks and not self._begin(connection, name):
             return "stopped"
-        found = qr or slip.any_unspent(connection, name)
-        if found is None:
-            return "over_cap"
+        if qr:
+            return self._store(connection, row, qr, sums)
+        for _ in range(8):  # another host may take the slip that was found; then another is looked for
+            found = slip.any_unspent(connection, name)
+            if found is None:
+                return "over_cap"
+            answer = self._store(connection, row, found, sums)
+            if answer != "over_cap":
+                return answer
+        return "failed"
+
+    def _store(self, connection: Connection, row: Mapping[str, Any], found: bytes, sums: dict[str, tuple[list[bytes], int]]) -> str:
+        """Spends and drops inside a savepoint, so that one bad row takes no other with it."""
+        name = row["collection"]
         savepoint = connection.begin_nested()
         try:
             stored = self._spend_and_drop(connection, row, found)
@@ -169,8 +183,12 @@ class Store:
         """Compares database and mark once, when this process first meets a collection."""
         folder = self.instance / "keys" / name
         try:
-            if not mark.agrees(folder, stored(connection, name)):
-                return False
+            for again in range(5):  # another host may be between its mark and its commit
+                if mark.agrees(folder, stored(connection, name)):
+                    break
+                if again == 4 or connection.dialect.name == "sqlite":
+                    return False
+                time.sleep(0.05)
             confirmed, pending = mark.read(self._mark(name))
         except mark.MarkFault:
             return False
