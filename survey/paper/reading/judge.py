@@ -350,7 +350,7 @@ def _ink(
     # A stain's edge or a fold comes in and goes out again, a drop is broader than any stroke, and both are pale.
     # A box blackened softly with a pencil is broad too, but keeps to its outline.
     filled = ink / area > 0.65 and out < 0.8
-    odd = bool(ink) and dark < 0.3 and (exits >= 2 or (not filled and _broad(strong)))
+    odd = bool(ink) and ((dark < 0.35 and exits >= 2) or (dark < 0.5 and not filled and _broad(strong)))
     return _Ink(
         inside=ink, specks=specks, longest=longest, outside=out, sides=sides, cover=min(1.0, ink / area), dark=dark,
         trace=trace, outline=outline, odd=odd,
