@@ -8,13 +8,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
 from survey import journal
-from survey.schema import banner, collection, cycle, person, village
+from survey.schema import banner, collection, cycle, material, person, village
 
 POSITIONS = ("captain", "deputy", "liaison", "member")
 LEVELS = ("national", "regional")
@@ -294,6 +295,66 @@ def next_id(connection: Connection, year: int) -> str:
     while f"P{number:04d}" in taken:
         number += 1
     return f"P{number:04d}"
+
+
+# ---- material ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Material:
+    """A report the voters may read: the team's (`person` = ""), or a person's 述职. `size` in bytes."""
+
+    material: str
+    banner: str
+    person: str
+    title: str
+    size: int
+
+
+def materials(connection: Connection, year: int, of: str) -> list[Material]:
+    """A banner's materials, the team's first."""
+    query = select(
+        material.c.material, material.c.banner, material.c.person, material.c.title, func.length(material.c.content).label("size")
+    )
+    rows = connection.execute(
+        query.where(material.c.cycle == year, material.c.banner == of).order_by(material.c.person, material.c.title)
+    )
+    return [Material(material=r.material, banner=r.banner, person=r.person, title=r.title, size=r.size) for r in rows]
+
+
+def material_content(connection: Connection, year: int, name: str) -> tuple[str, bytes] | None:
+    """A material's banner and its PDF."""
+    row = connection.execute(
+        select(material.c.banner, material.c.content).where(material.c.cycle == year, material.c.material == name)
+    ).first()
+    return (row.banner, bytes(row.content)) if row else None
+
+
+def add_material(connection: Connection, year: int, new: Material, content: bytes, *, by: str) -> None:
+    """Keeps a PDF. Raises ValueError for what is none, or for a person of another banner."""
+    if not content.startswith(b"%PDF-"):
+        raise ValueError("只收 PDF 文件")
+    if new.person and (found := get_person(connection, year, new.person)) and found.banner != new.banner:
+        raise ValueError("这个人不在本旗县的名册里")
+    connection.execute(
+        insert(material).values(
+            cycle=year, material=new.material, banner=new.banner, person=new.person, title=new.title, content=content
+        )
+    )
+    journal.record(
+        connection, account=by, deed="material.add", subject=f"{year} {new.banner}", title=new.title, person=new.person,
+        bytes=len(content), sha256=sha256(content).hexdigest(),
+    )  # fmt: skip
+
+
+def remove_material(connection: Connection, year: int, name: str, *, by: str) -> None:
+    """Removes a material."""
+    row = connection.execute(
+        select(material.c.banner, material.c.title).where(material.c.cycle == year, material.c.material == name)
+    ).first()
+    if row:
+        connection.execute(delete(material).where(material.c.cycle == year, material.c.material == name))
+        journal.record(connection, account=by, deed="material.remove", subject=f"{year} {row.banner}", title=row.title)
 
 
 # ---- rows ----------------------------------------------------------------------------------------------------------
