@@ -10,20 +10,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flask import Flask, Response, request, session
-from flask_babel import Babel
-from flask_wtf import CSRFProtect
 
-from survey import access, cli, db, translations
+from survey import cli
 
 ROOT = Path(__file__).parent
 LANGUAGES = ("zh", "en")
 UPLOAD_LIMIT = 64 * 1024 * 1024
 
-csrf = CSRFProtect()
-
 
 def create_app(config: Mapping[str, object] | None = None) -> Flask:
     """A ready app. `config` overrides: INSTANCE (folder), DATABASE_URL, SECRET_KEY, PUBLIC_URL (what QR codes point to)."""
+    if config is None and cli.light():
+        return cli.bare(__name__)
+    from flask_babel import Babel
+
+    from survey import access, db, translations
+
     instance = Path(str((config or {}).get("INSTANCE") or os.environ.get("INSTANCE") or ROOT / "instance")).resolve()
     app = Flask(__name__, instance_path=str(instance))
     app.config.update(
@@ -49,7 +51,6 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     db.init_app(app)
     translations.build()
     Babel(app, locale_selector=language)
-    csrf.init_app(app)
     _blueprints(app)
     app.after_request(_headers)
     access.check(app)
@@ -57,8 +58,11 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
 
 
 def _blueprints(app: Flask) -> None:
+    from flask_wtf import CSRFProtect
+
     from survey import desk, phone
 
+    csrf = CSRFProtect(app)
     app.register_blueprint(phone.blueprint)
     app.register_blueprint(desk.blueprint)
     for view in app.view_functions.values():

@@ -16,7 +16,7 @@ Cell = str | int | Fraction | None
 
 NOTES = {
     OPINION_FALLBACK: Label(zh="民意调查用队级分（D-25）", en="opinion: the team's level (D-25)"),
-    DAYS_LITERAL: Label(zh="应派驻天数不足一年，仍按240天算（D-19）", en="assigned for less than a year, held to 240 days (D-19)"),
+    DAYS_LITERAL: Label(zh="应派驻天数不足一年，未折算（D-19）", en="assigned for less than a year, not pro rata (D-19)"),
 }
 _RANK = Label(zh="名次", en="Rank")
 _PERSON = Label(zh="编号", en="Person")
@@ -186,7 +186,16 @@ def _write(page: Any, line: int, place: int, cell: Cell, formats: dict[str, Any]
 
 def _choices_sheet(page: Any, outcome: Outcome, rulebook: Rulebook, formats: dict[str, Any]) -> None:
     rows = [
-        (choice.point, choice.label.zh, choice.id, outcome.choices[choice.id], choice.default, choice.clause, choice.quote, choice.why.zh)
+        (
+            choice.point,
+            choice.label.zh,
+            choice.id,
+            outcome.choices[choice.id],
+            choice.default,
+            choice.clause,
+            choice.quote,
+            choice.why.zh,
+        )
         for choice in rulebook.choices
         if choice.id in outcome.choices
     ]

@@ -98,7 +98,7 @@ def _put(connection: Connection, table: Stored, rows: Rows, year: int) -> None:
     nullable = {column.name for column in table.columns if column.nullable}
     names = [column.id for column in rows.table.columns]
     records = [
-        {"cycle": year} | {name: None if not cell and name in nullable else cell for name, cell in zip(names, record, strict=True)}
+        {"cycle": year, **{name: cell or (None if name in nullable else "") for name, cell in zip(names, record, strict=True)}}
         for record in rows
     ]
     if records:

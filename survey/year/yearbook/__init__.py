@@ -21,7 +21,21 @@ from .rows import Book, Rows, Sheet
 from .tables import YEAR, Table, after_year, tables
 from .workbook import TooLong
 
-__all__ = ["Book", "Fault", "Faulty", "NotAYearBook", "Rows", "Table", "TooLong", "measures", "read", "rulebook", "tables", "write"]
+__all__ = [
+    "Book",
+    "Fault",
+    "Faulty",
+    "NotAYearBook",
+    "Rows",
+    "Table",
+    "TooLong",
+    "measures",
+    "read",
+    "read_upload",
+    "rulebook",
+    "tables",
+    "write",
+]
 
 WORKBOOKS = (".xlsx", ".xls", ".ods")
 DATABASES = (".db", ".sqlite")

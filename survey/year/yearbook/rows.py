@@ -13,8 +13,9 @@ from .tables import Table
 class Sheet:
     """One table as a form holds it: headings and raw cells as they stand, by chunks of whole columns.
 
-    `name` is what the file or sheet is called; a cell is text, or UTF-8 not yet decoded. A chunk may have more columns than headings (cells to the right of the
-    heading row); `lines` are the line numbers a person sees. `escaped`: a leading apostrophe guards formulas (CSV).
+    `name` is what the file or sheet is called; a cell is text, or UTF-8 not yet decoded. A chunk may have more columns
+    than headings (cells to the right of the heading row); `lines` are the line numbers a person sees. `escaped`: a
+    leading apostrophe guards formulas (CSV).
     """
 
     name: str
