@@ -59,8 +59,8 @@ def missing(part: Component, why: Label | None = None, children: Sequence[Step] 
     """A component that is missing: why, and who owes it."""
     because = why or _NOT_ENTERED
     how = Label(
-        zh=f"缺项：{because.zh}；由{part.owed_by.zh}补",
-        en=f"missing: {because.en or because.zh}; owed by {part.owed_by.en or part.owed_by.zh}",
+        zh=f"{because.zh}；由{part.owed_by.zh}补",
+        en=f"{because.en or because.zh}; owed by {part.owed_by.en or part.owed_by.zh}",
     )
     return Step(label=part.label, value=None, how=how, clause=part.clause, children=tuple(children))
 

@@ -71,9 +71,9 @@ def adjusted(facts: Facts, rulebook: Rulebook, banner: Banner, person: Person | 
 
 
 def owed(rulebook: Rulebook, missing: str) -> Label:
-    """That an input is missing, and who owes it."""
+    """Who owes an input that is missing."""
     by = rulebook.owed_by(missing)
-    return Label(zh=f"缺项；由{by.zh}补", en=f"missing; owed by {by.en or by.zh}")
+    return Label(zh=f"由{by.zh}补", en=f"owed by {by.en or by.zh}")
 
 
 def _concerns(factor: Factor, person: Person | None, *, passes: bool) -> bool:

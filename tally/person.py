@@ -48,7 +48,7 @@ def _of_team(part: OfTeam, facts: Facts, rulebook: Rulebook, subject: Subject, t
         return component.entered_score(part, part.sources, facts, rulebook, subject)
     source, how = (team.step, _FINAL) if mode == "team_final" else (team.base, _BASE)
     if source.value is None:
-        return missing(part, Label(zh="总队的得分缺项", en="the team's score lacks an input"), [source])
+        return missing(part, Label(zh="总队的得分有缺项", en="the team's score lacks an input"), [source])
     return Step(
         label=part.label,
         value=source.value,

@@ -38,16 +38,26 @@ def joined(
     missing = tuple(sorted({*lacking, *adjusted.missing}))
     exact = total(step.value * step.weight for step in weighted if step.value is not None and step.weight) / 100
     label = Label(zh=f"{name} {formula.label.zh}", en=f"{name}: {formula.label.en or formula.label.zh}")
+    clause = formula.clause
     base_label = Label(zh=f"{name} 加权得分", en=f"{name}: weighted score")
     if lacking:
-        base = Step(label=base_label, value=None, how=_gap(rulebook, lacking), clause=formula.clause, children=weighted)
+        base = Step(
+            label=base_label,
+            value=None,
+            how=_gap(rulebook, lacking),
+            rule=Rule.WEIGHTED,
+            clause=clause,
+            children=weighted,
+        )
     else:
-        base = printed(base_label, exact, _BASE, Rule.WEIGHTED, formula.clause, weighted)
+        base = printed(base_label, exact, _BASE, Rule.WEIGHTED, clause, weighted)
     children = (*weighted, adjusted.step)
     if missing:
-        step = Step(label=label, value=None, how=_gap(rulebook, missing), clause=formula.clause, children=children)
+        step = Step(
+            label=label, value=None, how=_gap(rulebook, missing), rule=Rule.WEIGHTED, clause=clause, children=children
+        )
     else:
-        step = printed(label, exact + adjusted.total, _JOINED, Rule.WEIGHTED, formula.clause, children)
+        step = printed(label, exact + adjusted.total, _JOINED, Rule.WEIGHTED, clause, children)
     return Score(components=components, adjusted=adjusted, missing=missing, step=step, base=base)
 
 
@@ -68,6 +78,6 @@ def _weighed(step: Step, weight: Fraction) -> Step:
 def _gap(rulebook: Rulebook, missing: list[str] | tuple[str, ...]) -> Label:
     """What is missing and who owes it, in one line."""
     words = [(rulebook.word(name), owed(rulebook, name)) for name in missing]
-    zh = "、".join(f"{word.zh}（{why.zh.removeprefix('缺项；')}）" for word, why in words)
-    en = ", ".join(f"{word.en or word.zh} ({why.en.removeprefix('missing; ')})" for word, why in words)
-    return Label(zh=f"缺项：{zh}", en=f"missing: {en}")
+    zh = "、".join(f"{word.zh}（{why.zh}）" for word, why in words)
+    en = ", ".join(f"{word.en or word.zh} ({why.en})" for word, why in words)
+    return Label(zh=zh, en=en)

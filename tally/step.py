@@ -83,6 +83,8 @@ def calculation(step: Step) -> str:
     if write is None:
         return ""
     parts = [child for child in step.children if child.value is not None]
+    if not parts:
+        return ""
     before = step.value if step.exact is None else step.exact
     line = f"{write(parts)} = {_figure(before)}"
     return line if step.exact is None else f"{line} → {fixed(step.value)}"

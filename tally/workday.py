@@ -11,7 +11,7 @@ _ISO = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 
 
 def due(deadline: Deadline, year: int) -> str:
-    """The date of a deadline for assessment year `year`: it lies in the year after; day 0 is the month's last (D-30)."""
+    """The date of a deadline for assessment year `year`, in the year after; day 0 is the month's last (D-30)."""
     return _iso(year + 1, deadline.month, deadline.day or _length(year + 1, deadline.month))
 
 

@@ -44,7 +44,9 @@ class Year:
 
     def __post_init__(self) -> None:
         for number in range(1, self.size + 1):
-            self.scores[team(number)] = {name: Fraction(90) for name in ("indicators", "routine", "third_party", "ledger", "visits")}
+            self.scores[team(number)] = {
+                name: Fraction(90) for name in ("indicators", "routine", "third_party", "ledger", "visits")
+            }
             self.grades[team(number)] = {f"考核员{mark}": "B1" for mark in "甲乙丙"}
             for position in POSITIONS:
                 one = person(number, position)

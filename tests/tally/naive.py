@@ -45,7 +45,9 @@ def read(folder: Path, rulebook: Rulebook) -> Facts:
         ranked_total=int(ranked) if ranked else None,
         choices={key.removeprefix("choice."): text for key, text in year.items() if key.startswith("choice.")},
         banners=tuple(
-            Banner(banner=row["banner"], league=row["league"], level=row["level"], poverty_rank=_rank(row["poverty_rank"]))
+            Banner(
+                banner=row["banner"], league=row["league"], level=row["level"], poverty_rank=_rank(row["poverty_rank"])
+            )
             for row in rows(folder, "banners")
         ),
         people=tuple(

@@ -8,12 +8,29 @@ from math import floor
 
 from tally.facts import Facts, Subject
 
-LETTERS = {"A1": 100, "A2": 97, "A3": 93, "B1": 90, "B2": 87, "B3": 83, "C1": 80, "C2": 77, "C3": 73, "D1": 70, "D2": 67, "D3": 63}
+LETTERS = {
+    "A1": 100,
+    "A2": 97,
+    "A3": 93,
+    "B1": 90,
+    "B2": 87,
+    "B3": 83,
+    "C1": 80,
+    "C2": 77,
+    "C3": 73,
+    "D1": 70,
+    "D2": 67,
+    "D3": 63,
+}
 POINTS = {"good": 100, "fairly_good": 80, "average": 60, "poor": 40}
 TEAM = {"indicators": 30, "routine": 20, "third_party": 20, "appraisal": 5, "ledger": 15, "assessors": 10}
 PERSON = {"supervision": 30, "routine": 15, "appraisal": 5, "visits": 15, "opinion": 20, "assessors": 15}
 SHEETS = {"indicators": 11, "ledger": 8, "visits": 3}
-BANNER_FACTORS = {f"{name}_{kind}": sign for name in ("identification", "support", "exit") for kind, sign in (("precise", 1), ("imprecise", -1))}
+BANNER_FACTORS = {
+    f"{name}_{kind}": sign
+    for name in ("identification", "support", "exit")
+    for kind, sign in (("precise", 1), ("imprecise", -1))
+}
 OWN_FACTORS = {"solved_problems": 2, "office_tasks_good": 2, "office_tasks_poor": -2}
 
 

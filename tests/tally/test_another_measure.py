@@ -49,7 +49,11 @@ def test_it_is_scored_without_a_line_of_python(other, facts):
     assert (office["score"], office["adjustment_total"], office["grade"]) == ("87.88", "0.5", "outstanding")
     # base 87.38: 90×62.5% + 87.38×37.5% = 89.0175, and 子 is not praised
     found = [(row["subject"], row["score"], row["rank"], row["grade"]) for row in result["sequences"]["clerk"]]
-    assert found == [("丑", "89.52", 1, "outstanding"), ("子", "89.02", 2, "outstanding"), ("寅", "70.27", 3, "ordinary")]
+    assert found == [
+        ("丑", "89.52", 1, "outstanding"),
+        ("子", "89.02", 2, "outstanding"),
+        ("寅", "70.27", 3, "ordinary"),
+    ]
     assert result["quota"]["clerk"] == {"size": 3, "excellent": 2}
 
 

@@ -28,7 +28,12 @@ def factors(row: Row) -> list[str]:
 
 def test_a_teams_score_is_its_components_by_weight(scored):
     year = Year()
-    year.scores[team(1)] |= {"indicators": Fraction(80), "routine": Fraction(85), "third_party": Fraction(95), "ledger": Fraction(70)}
+    year.scores[team(1)] |= {
+        "indicators": Fraction(80),
+        "routine": Fraction(85),
+        "third_party": Fraction(95),
+        "ledger": Fraction(70),
+    }
     year.grades[team(1)] = dict.fromkeys("甲乙丙", "A1")
     # 80×30% + 85×20% + 95×20% + 90×5% + 70×15% + 100×10% = 85
     assert scored(year, team(1)).score == 85
@@ -76,7 +81,9 @@ def test_more_than_240_days_gains_fewer_loses_and_exactly_240_does_neither(score
 
 @pytest.mark.parametrize(("days", "found"), [("120", []), ("119.5", ["days_under"]), ("120.5", ["days_over"])])
 def test_in_proportion_to_the_days_assigned_the_threshold_moves(scored, days, found):
-    year = Year(choices={"days_rule": "pro_rata"}, days={person(1): Fraction(days)}, assigned={person(1): Fraction("182.5")})
+    year = Year(
+        choices={"days_rule": "pro_rata"}, days={person(1): Fraction(days)}, assigned={person(1): Fraction("182.5")}
+    )
     assert factors(scored(year)) == found
 
 

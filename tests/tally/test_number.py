@@ -42,7 +42,15 @@ def test_the_sum_is_the_sum(values):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [("5", "5"), ("-2", "-2"), ("12.5", "12.5"), ("245/3", "245/3"), ("0.0625", "0.0625"), ("-0.75", "-0.75"), ("0", "0")],
+    [
+        ("5", "5"),
+        ("-2", "-2"),
+        ("12.5", "12.5"),
+        ("245/3", "245/3"),
+        ("0.0625", "0.0625"),
+        ("-0.75", "-0.75"),
+        ("0", "0"),
+    ],
 )
 def test_plain_is_exact_and_short(value, text):
     assert number.plain(Fraction(value)) == text
@@ -53,7 +61,9 @@ def test_decimals_are_read_exactly(text):
     assert number.parse(text) == Fraction(text)
 
 
-@pytest.mark.parametrize("text", ["", "1e2", "+3", " 3", "3 ", "3.", ".5", "1/2", "nan", "９", "12.34567", "1_000", "1,5"])
+@pytest.mark.parametrize(
+    "text", ["", "1e2", "+3", " 3", "3 ", "3.", ".5", "1/2", "nan", "９", "12.34567", "1_000", "1,5"]
+)
 def test_what_is_no_plain_decimal_is_refused(text):
     with pytest.raises(ValueError, match="number"):
         number.parse(text)

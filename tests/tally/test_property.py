@@ -14,7 +14,14 @@ from tests.tally.recount import BANNER_FACTORS, LETTERS, OWN_FACTORS, recount
 
 MARKS = ("good", "fairly_good", "average", "poor", "blank", "void")
 LEDGER = ("records", "diaries", "reports", "supervision", "problems", "advice", "practice", "household_plans")
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+CHOSEN = (
+    {},
+    {"group_weights": "30/20/20/15/15", "smallest_group": "2"},
+    {"round_components": "exact", "supervision": "team_base", "team_appraisal": "captain"},
+)
+quick = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
 
 def anything(seed: int) -> Facts:
@@ -29,7 +36,9 @@ def anything(seed: int) -> Facts:
 
     def sheet(subject: Subject, name: str, unit: str, items: dict, chance: float) -> None:
         if dice.random() < chance:
-            kept = {item: Fraction(dice.randint(0, most * 100), 100) for item, most in items.items() if dice.random() < 0.99}
+            kept = {
+                item: Fraction(dice.randint(0, most * 100), 100) for item, most in items.items() if dice.random() < 0.99
+            }
             year.points.setdefault(subject, {}).setdefault(name, {})[unit] = kept
 
     def marks(items: tuple[str, ...], groups: tuple[str, ...], names: tuple[str, ...]) -> dict:
@@ -47,7 +56,9 @@ def anything(seed: int) -> Facts:
         year.ranks[number] = dice.choice([*range(1, year.ranked_total + 1), "none", "none", None])
         year.opinion[team(number)] = Opinion(marks=marks(ABOUT_TEAM, ("",), (*MARKS[:4], "unsure")), valid_responses=5)
         for subject in [team(number), *(person(number, position) for position in POSITIONS)]:
-            year.grades[subject] = {f"考核员{each}": dice.choice(list(LETTERS)) for each in range(dice.choice([2, 3, 3, 4, 7]))}
+            year.grades[subject] = {
+                f"考核员{each}": dice.choice(list(LETTERS)) for each in range(dice.choice([2, 3, 3, 4, 7]))
+            }
             year.factors[subject] = {name: "依据" for name in (BANNER_FACTORS | OWN_FACTORS) if dice.random() < 0.3}
             if not subject.person:
                 continue
@@ -111,10 +122,10 @@ def test_a_better_mark_never_lowers_a_score(rules, seed, item, mark):
 
 
 @quick
-@given(some.integers(0, 10**9))
-def test_every_printed_figure_of_an_explanation_follows_from_those_below_it(rules, seed):
+@given(some.integers(0, 10**9), some.sampled_from(CHOSEN))
+def test_every_printed_figure_of_an_explanation_follows_from_those_below_it(rules, seed, chosen):
     """The arithmetic of the tree, redone from its children alone."""
-    outcome = appraise(anything(seed), rules)
+    outcome = appraise(anything(seed), rules.with_choices(chosen))
     for ranking in outcome.rankings:
         for row in ranking.rows:
             assert row.step.value == row.score
@@ -131,6 +142,8 @@ def test_every_printed_figure_of_an_explanation_follows_from_those_below_it(rule
                     case "rate":
                         counted = [(value, weight) for value, weight in values if weight is not None]
                         assert exact == sum(v * w for v, w in counted) / sum(v for v, _ in counted)
+                    case "share":
+                        assert exact == sum(v * w for v, w in values) / sum(w for _, w in values)
                     case "weighted":
                         assert exact == sum(v if w is None else v * w / 100 for v, w in values)
                     case "same":

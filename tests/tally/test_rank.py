@@ -37,10 +37,21 @@ def test_the_cuts_may_be_chosen(rules):
 
 @pytest.mark.parametrize(
     ("size", "floor", "half_up", "ceil"),
-    [(0, 0, 0, 0), (1, 0, 0, 1), (3, 0, 1, 1), (5, 1, 2, 2), (10, 3, 3, 3), (57, 17, 17, 18), (171, 51, 51, 52), (15, 4, 5, 5)],
+    [
+        (0, 0, 0, 0),
+        (1, 0, 0, 1),
+        (3, 0, 1, 1),
+        (5, 1, 2, 2),
+        (10, 3, 3, 3),
+        (57, 17, 17, 18),
+        (171, 51, 51, 52),
+        (15, 4, 5, 5),
+    ],
 )
 def test_at_most_thirty_per_cent_rounded_as_chosen(rules, size, floor, half_up, ceil):
-    counted = [quota(rules.with_choices({"quota_rounding": rounding}), size) for rounding in ("floor", "half_up", "ceil")]
+    counted = [
+        quota(rules.with_choices({"quota_rounding": rounding}), size) for rounding in ("floor", "half_up", "ceil")
+    ]
     assert counted == [floor, half_up, ceil]
 
 
@@ -63,7 +74,12 @@ def test_who_ties_across_the_quota_waits_for_a_decision_and_nobody_after_is_exce
 
 def test_a_tie_that_fills_the_quota_exactly_needs_no_decision(rules):
     found = ranked(rules, "99", "95", "95", *["94"] * 7)
-    assert found[:4] == [(1, "excellent", False), (2, "excellent", False), (2, "excellent", False), (4, "competent", False)]
+    assert found[:4] == [
+        (1, "excellent", False),
+        (2, "excellent", False),
+        (2, "excellent", False),
+        (4, "competent", False),
+    ]
 
 
 def test_a_tie_across_the_quota_below_ninety_needs_no_decision(rules):
