@@ -102,7 +102,13 @@ def create_cycle(
         insert(cycle).values(cycle=year, measure=measure, ranked_total=ranked_total, choices=_json(choices or {}), demo=demo)
     )
     journal.record(
-        connection, account=by, deed="cycle.create", subject=str(year), measure=measure, ranked_total=ranked_total, choices=dict(choices or {})
+        connection,
+        account=by,
+        deed="cycle.create",
+        subject=str(year),
+        measure=measure,
+        ranked_total=ranked_total,
+        choices=dict(choices or {}),
     )
 
 
@@ -121,7 +127,10 @@ def change_cycle(connection: Connection, of: Cycle, *, by: str, ranked_total: in
 def began(connection: Connection, year: int) -> bool:
     """Whether any real collection of the year has ever opened."""
     query = select(func.count()).where(
-        collection.c.cycle == year, collection.c.opened_on.is_not(None), collection.c.trial.is_(False), collection.c.state != "void"
+        collection.c.cycle == year,
+        collection.c.opened_on.is_not(None),
+        collection.c.trial.is_(False),
+        collection.c.state != "void",
     )
     return bool(connection.execute(query).scalar_one())
 
@@ -254,7 +263,12 @@ def put_person(connection: Connection, year: int, new: Person, *, by: str) -> No
         connection.execute(insert(person).values(cycle=year, person=new.person, **values))
     changed(connection, year)
     journal.record(
-        connection, account=by, deed="person.put", subject=f"{year} {new.person}", before=_values(old) if old else None, after=values
+        connection,
+        account=by,
+        deed="person.put",
+        subject=f"{year} {new.person}",
+        before=_values(old) if old else None,
+        after=values,
     )
 
 
@@ -314,7 +328,11 @@ class Material:
 def materials(connection: Connection, year: int, of: str) -> list[Material]:
     """A banner's materials, the team's first."""
     query = select(
-        material.c.material, material.c.banner, material.c.person, material.c.title, func.length(material.c.content).label("size")
+        material.c.material,
+        material.c.banner,
+        material.c.person,
+        material.c.title,
+        func.length(material.c.content).label("size"),
     )
     rows = connection.execute(
         query.where(material.c.cycle == year, material.c.banner == of).order_by(material.c.person, material.c.title)
@@ -373,7 +391,13 @@ def _cycle(row: Any) -> Cycle:
 
 def _person(row: Any) -> Person:
     return Person(
-        person=row.person, name=row.name, banner=row.banner, position=row.position, unit=row.unit, days=row.days, assigned_days=row.assigned_days
+        person=row.person,
+        name=row.name,
+        banner=row.banner,
+        position=row.position,
+        unit=row.unit,
+        days=row.days,
+        assigned_days=row.assigned_days,
     )
 
 

@@ -26,9 +26,7 @@ class CycleForm(Form):
 
     year = IntegerField(_l("考核年度"), [InputRequired(_l("请填写四位年份")), NumberRange(2000, 2999, _l("请填写四位年份"))])
     measure = SelectField(_l("考核办法"))
-    ranked_total = IntegerField(
-        _l("参加全区排名的旗县总数"), [optional, NumberRange(1, 999999, _l("请填正整数"))]
-    )
+    ranked_total = IntegerField(_l("参加全区排名的旗县总数"), [optional, NumberRange(1, 999999, _l("请填正整数"))])
 
 
 def chosen(connection: Connection) -> Cycle | None:
@@ -89,7 +87,11 @@ def new_cycle() -> AnyResponse | tuple[str, int]:
         try:
             with db.deed() as connection:
                 roster.create_cycle(
-                    connection, year=form.year.data, measure=form.measure.data, ranked_total=form.ranked_total.data, by=access.me().account
+                    connection,
+                    year=form.year.data,
+                    measure=form.measure.data,
+                    ranked_total=form.ranked_total.data,
+                    by=access.me().account,
                 )
         except ValueError as fault:
             form.accept(fault, form.year)
@@ -108,11 +110,13 @@ def choices() -> AnyResponse | tuple[str, int]:
         year = this(connection)
         began = roster.began(connection, year.cycle)
     book = yearbook.rulebook(year.measure)
-    given: Mapping[str, str] = {**book.with_choices(year.choices).in_effect()}
+    given: Mapping[str, str] = {**book.with_choices(year.choices).in_effect}
     faults: dict[str, str] = {}
     total = str(year.ranked_total or "")
     if request.method == "POST":
-        given = {each.id: request.form.get(f"{CHOICE}{each.id}", "").strip() or each.default for each in book.choices if each.open}
+        given = {
+            each.id: request.form.get(f"{CHOICE}{each.id}", "").strip() or each.default for each in book.choices if each.open
+        }
         faults = {name: fault for name, text in given.items() if (fault := book.check_choice(name, text))}
         total = request.form.get("ranked_total", "").strip()
         if total and not (total.isdecimal() and 0 < int(total) < 1_000_000):

@@ -78,7 +78,9 @@ def lines(entry: Entry) -> list[tuple[str, str]]:
     if isinstance(before, Mapping) or isinstance(after, Mapping):
         old, new = before if isinstance(before, Mapping) else {}, after if isinstance(after, Mapping) else {}
         found += [
-            (key, f"{_said(old.get(key))} → {_said(new.get(key))}") for key in sorted({*old, *new}) if old.get(key) != new.get(key)
+            (key, f"{_said(old.get(key))} → {_said(new.get(key))}")
+            for key in sorted({*old, *new})
+            if old.get(key) != new.get(key)
         ]
     elif before is not None or after is not None:
         found.append(("", f"{_said(before)} → {_said(after)}"))

@@ -152,5 +152,10 @@ def _inside(address: str) -> str:
     """An address of this desk, or its door: never one of elsewhere."""
     parts = urlsplit(address)
     path = current_app.config["APPLICATION_ROOT"].rstrip("/") + "/desk"
-    inside = not parts.scheme and not parts.netloc and (parts.path == path or parts.path.startswith(path + "/")) and "\\" not in address
+    inside = (
+        not parts.scheme
+        and not parts.netloc
+        and (parts.path == path or parts.path.startswith(path + "/"))
+        and "\\" not in address
+    )
     return address if inside else url_for("desk.door")

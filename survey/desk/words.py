@@ -43,7 +43,13 @@ def mode_name(mode: str) -> str:
 
 def state_name(state: str) -> str:
     """A collection's state."""
-    return {"draft": _("筹备中"), "open": _("正在投票"), "closing": _("已结束投票"), "sealed": _("已封箱"), "void": _("已作废")}[state]
+    return {
+        "draft": _("筹备中"),
+        "open": _("正在投票"),
+        "closing": _("已结束投票"),
+        "sealed": _("已封箱"),
+        "void": _("已作废"),
+    }[state]
 
 
 def state_kind(state: str) -> str:
