@@ -92,9 +92,15 @@ def get_cycle(connection: Connection, year: int) -> Cycle | None:
 
 
 def create_cycle(
-    connection: Connection, *, year: int, measure: str, by: str, ranked_total: int | None = None,
-    choices: Mapping[str, str] | None = None, demo: bool = False,
-) -> None:  # fmt: skip
+    connection: Connection,
+    *,
+    year: int,
+    measure: str,
+    by: str,
+    ranked_total: int | None = None,
+    choices: Mapping[str, str] | None = None,
+    demo: bool = False,
+) -> None:
     """A new year. Raises ValueError where it is there already."""
     if get_cycle(connection, year):
         raise ValueError(f"{year} 年度已经有了")
@@ -119,9 +125,13 @@ def change_cycle(connection: Connection, of: Cycle, *, by: str, ranked_total: in
     connection.execute(update(cycle).where(cycle.c.cycle == of.cycle).values(ranked_total=ranked_total, choices=_json(choices)))
     changed(connection, of.cycle)
     journal.record(
-        connection, account=by, deed="cycle.change", subject=str(of.cycle),
-        before={"ranked_total": of.ranked_total, "choices": dict(of.choices)}, after={"ranked_total": ranked_total, "choices": dict(choices)},
-    )  # fmt: skip
+        connection,
+        account=by,
+        deed="cycle.change",
+        subject=str(of.cycle),
+        before={"ranked_total": of.ranked_total, "choices": dict(of.choices)},
+        after={"ranked_total": ranked_total, "choices": dict(choices)},
+    )
 
 
 def began(connection: Connection, year: int) -> bool:
@@ -360,9 +370,15 @@ def add_material(connection: Connection, year: int, new: Material, content: byte
         )
     )
     journal.record(
-        connection, account=by, deed="material.add", subject=f"{year} {new.banner}", title=new.title, person=new.person,
-        bytes=len(content), sha256=sha256(content).hexdigest(),
-    )  # fmt: skip
+        connection,
+        account=by,
+        deed="material.add",
+        subject=f"{year} {new.banner}",
+        title=new.title,
+        person=new.person,
+        bytes=len(content),
+        sha256=sha256(content).hexdigest(),
+    )
 
 
 def remove_material(connection: Connection, year: int, name: str, *, by: str) -> None:
@@ -384,9 +400,14 @@ def _json(choices: Mapping[str, str]) -> str:
 
 def _cycle(row: Any) -> Cycle:
     return Cycle(
-        cycle=row.cycle, measure=row.measure, ranked_total=row.ranked_total, choices=json.loads(row.choices), state=row.state,
-        demo=row.demo, revision=row.revision,
-    )  # fmt: skip
+        cycle=row.cycle,
+        measure=row.measure,
+        ranked_total=row.ranked_total,
+        choices=json.loads(row.choices),
+        state=row.state,
+        demo=row.demo,
+        revision=row.revision,
+    )
 
 
 def _person(row: Any) -> Person:
@@ -403,5 +424,10 @@ def _person(row: Any) -> Person:
 
 def _values(of: Person) -> dict[str, str | None]:
     return {
-        "name": of.name, "banner": of.banner, "position": of.position, "unit": of.unit, "days": of.days, "assigned_days": of.assigned_days
-    }  # fmt: skip
+        "name": of.name,
+        "banner": of.banner,
+        "position": of.position,
+        "unit": of.unit,
+        "days": of.days,
+        "assigned_days": of.assigned_days,
+    }

@@ -19,9 +19,15 @@ def navigation() -> list[Mapping[str, object]]:
     if who is None:
         return []
     parts = (
-        ("desk.today", _("今日")), ("desk.meetings", _("会议与调查")), ("desk.entry", _("录入")), ("desk.results", _("结果")),
-        ("desk.roster", _("名册")), ("desk.cycle", _("年度")), ("desk.accounts", _("账号")), ("desk.journal", _("日志")),
-    )  # fmt: skip
+        ("desk.today", _("今日")),
+        ("desk.meetings", _("会议与调查")),
+        ("desk.entry", _("录入")),
+        ("desk.results", _("结果")),
+        ("desk.roster", _("名册")),
+        ("desk.cycle", _("年度")),
+        ("desk.accounts", _("账号")),
+        ("desk.journal", _("日志")),
+    )
     links: list[Mapping[str, object]] = []
     for endpoint, text in parts:
         view = current_app.view_functions.get(endpoint)

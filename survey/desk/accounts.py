@@ -69,9 +69,14 @@ def new_account() -> AnyResponse | tuple[str, int]:
         try:
             with db.deed() as connection:
                 access.create(
-                    connection, name=name, title=strip(form.title.data), roles=set(form.roles.data or ()),
-                    password=access.unusable(), by=by, banner=form.banner.data or "",
-                )  # fmt: skip
+                    connection,
+                    name=name,
+                    title=strip(form.title.data),
+                    roles=set(form.roles.data or ()),
+                    password=access.unusable(),
+                    by=by,
+                    banner=form.banner.data or "",
+                )
                 secret = access.invite(connection, name)
         except ValueError as fault:
             form.accept(fault, form.account)
@@ -92,9 +97,14 @@ def account(name: str) -> AnyResponse | tuple[str, int]:
         try:
             with db.deed() as connection:
                 access.change(
-                    connection, found, title=strip(form.title.data), roles=set(form.roles.data or ()), banner=form.banner.data or "",
-                    disabled=bool(form.disabled.data), by=access.me().account,
-                )  # fmt: skip
+                    connection,
+                    found,
+                    title=strip(form.title.data),
+                    roles=set(form.roles.data or ()),
+                    banner=form.banner.data or "",
+                    disabled=bool(form.disabled.data),
+                    by=access.me().account,
+                )
         except ValueError as fault:
             form.accept(fault, form.roles)
         else:

@@ -27,9 +27,16 @@ def journal() -> str:
         found = journals.entries(connection, limit=PAGE + 1, before=before, **wanted)
         broken, (count, head) = journals.verify(connection), journals.head(connection)
     return render_template(
-        "desk/journal.html", entries=found[:PAGE], more=found[PAGE - 1].entry if len(found) > PAGE else None, wanted=wanted,
-        broken=broken, count=count, head=head, deed_name=deed_name, lines=lines,
-    )  # fmt: skip
+        "desk/journal.html",
+        entries=found[:PAGE],
+        more=found[PAGE - 1].entry if len(found) > PAGE else None,
+        wanted=wanted,
+        broken=broken,
+        count=count,
+        head=head,
+        deed_name=deed_name,
+        lines=lines,
+    )
 
 
 @blueprint.get("/journal.xlsx")
@@ -56,18 +63,46 @@ def export_journal() -> Response:
 def deed_name(deed: str) -> str:
     """A deed in words; one not known here as it is written."""
     return {
-        "account.create": _("建账号"), "account.change": _("改账号"), "account.reset": _("重置账号"), "account.password": _("设密码"),
-        "account.sign_in": _("登录"), "cycle.create": _("新建年度"), "cycle.change": _("改办法的选择"), "cycle.import": _("导入年度工作簿"),
-        "banner.put": _("录入旗县"), "banner.remove": _("删去旗县"), "village.put": _("录入嘎查村"), "person.put": _("录入人员"),
-        "person.remove": _("删去人员"), "collection.draft": _("新建会议或调查"), "collection.change": _("改会议或调查"),
-        "collection.figures": _("填写人数和票数"), "collection.officers": _("指定计票人监票人"), "collection.open": _("开箱"),
-        "collection.announce": _("宣布结束时间"), "collection.close": _("结束投票"), "collection.seal": _("封箱"),
-        "collection.void": _("作废"), "collection.purge": _("清除试投"), "slip.replace": _("换损坏的测评码"), "slip.exchange": _("手机码换纸票"),
-        "score.enter": _("录入分数"), "point.enter": _("录入分项打分"), "rate.enter": _("录入率值"), "grade.enter": _("录入等次"),
-        "factor.enter": _("录入加减分"), "days.enter": _("录入天数"), "rank.enter": _("录入排名"), "grade.decide": _("决定等次"),
-        "assessor.put": _("登记考核员"), "draw.make": _("抽取嘎查村"), "year.import": _("导入年度工作簿"),
-        "material.add": _("上传材料"), "material.remove": _("删去材料"), "questionnaire.add": _("上传问卷"),
-    }.get(deed, deed)  # fmt: skip
+        "account.create": _("建账号"),
+        "account.change": _("改账号"),
+        "account.reset": _("重置账号"),
+        "account.password": _("设密码"),
+        "account.sign_in": _("登录"),
+        "cycle.create": _("新建年度"),
+        "cycle.change": _("改办法的选择"),
+        "cycle.import": _("导入年度工作簿"),
+        "banner.put": _("录入旗县"),
+        "banner.remove": _("删去旗县"),
+        "village.put": _("录入嘎查村"),
+        "person.put": _("录入人员"),
+        "person.remove": _("删去人员"),
+        "collection.draft": _("新建会议或调查"),
+        "collection.change": _("改会议或调查"),
+        "collection.figures": _("填写人数和票数"),
+        "collection.officers": _("指定计票人监票人"),
+        "collection.open": _("开箱"),
+        "collection.announce": _("宣布结束时间"),
+        "collection.close": _("结束投票"),
+        "collection.seal": _("封箱"),
+        "collection.void": _("作废"),
+        "collection.purge": _("清除试投"),
+        "slip.replace": _("换损坏的测评码"),
+        "slip.exchange": _("手机码换纸票"),
+        "score.enter": _("录入分数"),
+        "point.enter": _("录入分项打分"),
+        "rate.enter": _("录入率值"),
+        "grade.enter": _("录入等次"),
+        "factor.enter": _("录入加减分"),
+        "days.enter": _("录入天数"),
+        "rank.enter": _("录入排名"),
+        "grade.decide": _("决定等次"),
+        "assessor.put": _("登记考核员"),
+        "draw.make": _("抽取嘎查村"),
+        "year.import": _("导入年度工作簿"),
+        "material.add": _("上传材料"),
+        "material.remove": _("删去材料"),
+        "questionnaire.add": _("上传问卷"),
+    }.get(deed, deed)
 
 
 def lines(entry: Entry) -> list[tuple[str, str]]:

@@ -61,7 +61,7 @@ def _page(house: Collection, *, faults: tuple[str, ...] = (), evidence: tuple[se
             received=casting.received(house.collection), roots=publish.short_roots(house), closing=closing, faults=faults, evidence=evidence,
             tables=tally_table.tables(form, closing, language()) if closing and house.state == "sealed" else [], address=address(house),
             paper=_paper(house), audit=int(house.reasons.get("audit_slips", "0")),
-        )  # fmt: skip
+        )
 
 
 def _paper(house: Collection) -> str | None:
@@ -91,7 +91,7 @@ def projector(collection: str) -> str:
     return render_template(
         "desk/projector.html", house=house, qr=door_qr(house), address=address(house), received=casting.received(collection), closing=closing,
         roots=publish.short_roots(house), tables=tally_table.tables(form, closing, language()) if closing else [],
-    )  # fmt: skip
+    )
 
 
 # ---- before opening ------------------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def open_meeting(collection: str) -> AnyResponse | str:
             envelope = opening.open_box(
                 connection, instance, house, teller=request.form["teller_password"], scrutineer=request.form["scrutineer_password"],
                 by=access.me().account, secure=secure(), reasons=reasons,
-            )  # fmt: skip
+            )
     except Refused as fault:
         return _page(own(collection), faults=tuple(str(fault).split("\n")))
     groups = " ".join(envelope[at : at + 5] for at in range(0, len(envelope), 5))
@@ -226,7 +226,7 @@ def seal_meeting(collection: str) -> AnyResponse | str:
             db.engine(), Path(current_app.config["INSTANCE"]), collection, scored=frozenset(gather.scored_questions(rules) if rules else ()),
             by=access.me().account, teller=given.get("teller_password", ""), scrutineer=given.get("scrutineer_password", ""), envelope=envelope,
             audits=audits, without=given.getlist("without"), reason=given.get("reason", ""),
-        )  # fmt: skip
+        )
     except sealing.Broken as stop:
         return _page(own(collection), faults=(_("封箱检查没有通过，什么也没有打开。"),), evidence=stop.evidence)
     except (Refused, keys.WrongPassword) as fault:

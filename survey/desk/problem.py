@@ -3,7 +3,7 @@
 A respondent's page never gets a cookie, and no page shows an address with a code in it.
 """
 
-from flask import request, render_template
+from flask import render_template, request
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
@@ -26,7 +26,7 @@ def words(code: int) -> tuple[str, str]:
         429: (_("太频繁了"), _("请等一分钟再试。")),
         500: (_("出了错"), _("没有保存。请稍后再试；仍然不行，请告诉管理员。")),
         503: (_("正忙"), _("请稍等再试一次。")),
-    }.get(code, (_("出了错"), _("没有保存。请稍后再试；仍然不行，请告诉管理员。")))  # fmt: skip
+    }.get(code, (_("出了错"), _("没有保存。请稍后再试；仍然不行，请告诉管理员。")))
 
 
 @blueprint.app_errorhandler(HTTPException)

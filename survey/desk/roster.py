@@ -272,9 +272,13 @@ def import_roster() -> AnyResponse | tuple[str, int]:
                     _take_in(connection, year, given)
             if not faults:
                 flash(
-                    _("已录入 %(banners)s 个旗县、%(people)s 人、%(villages)s 个嘎查村。",
-                      banners=len(given.banners), people=len(given.people), villages=len(given.villages))
-                )  # fmt: skip
+                    _(
+                        "已录入 %(banners)s 个旗县、%(people)s 人、%(villages)s 个嘎查村。",
+                        banners=len(given.banners),
+                        people=len(given.people),
+                        villages=len(given.villages),
+                    )
+                )
                 return redirect(url_for("desk.roster"))
         except Unwelcome as fault:
             words = str(fault)
@@ -289,10 +293,15 @@ def _tables(year: Cycle) -> tuple[Table, Table, Table]:
     people = by_id["people"]
     numbered = replace(people.columns[0], blank=True, optional=True)
     village = Table(
-        id="villages", chinese="嘎查村名单",
-        columns=(people.column("banner"), Column(id="township", chinese="苏木乡镇", kind=Kind.TEXT), Column(id="village", chinese="嘎查村")),
+        id="villages",
+        chinese="嘎查村名单",
+        columns=(
+            people.column("banner"),
+            Column(id="township", chinese="苏木乡镇", kind=Kind.TEXT),
+            Column(id="village", chinese="嘎查村"),
+        ),
         key=("banner", "village"),
-    )  # fmt: skip
+    )
     return by_id["banners"], replace(people, columns=(numbered, *people.columns[1:]), key=("person",)), village
 
 

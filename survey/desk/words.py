@@ -16,9 +16,13 @@ def language() -> str:
 def role_name(role: str) -> str:
     """A role of an account."""
     return {
-        "office": _("管理办公室"), "staff": _("旗县工作人员"), "teller": _("计票人"), "scrutineer": _("监票人"),
-        "assessor": _("考核组"), "viewer": _("查看结果"),
-    }[role]  # fmt: skip
+        "office": _("管理办公室"),
+        "staff": _("旗县工作人员"),
+        "teller": _("计票人"),
+        "scrutineer": _("监票人"),
+        "assessor": _("考核组"),
+        "viewer": _("查看结果"),
+    }[role]
 
 
 def position_name(position: str) -> str:
@@ -76,6 +80,12 @@ def voice_name(house: Collection, voice: str) -> str:
 @blueprint.app_context_processor
 def _words() -> dict[str, object]:
     return {
-        "role_name": role_name, "position_name": position_name, "level_name": level_name, "kind_name": kind_name,
-        "mode_name": mode_name, "state_name": state_name, "state_kind": state_kind, "medium_name": medium_name,
-    }  # fmt: skip
+        "role_name": role_name,
+        "position_name": position_name,
+        "level_name": level_name,
+        "kind_name": kind_name,
+        "mode_name": mode_name,
+        "state_name": state_name,
+        "state_kind": state_kind,
+        "medium_name": medium_name,
+    }
