@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from flask import Flask, Response, request, session
+from flask import Flask, Response, has_request_context, request, session
 
 from survey import cli
 
@@ -60,11 +60,12 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
 def _blueprints(app: Flask) -> None:
     from flask_wtf import CSRFProtect
 
-    from survey import desk, phone
+    from survey import desk, paper, phone
 
     csrf = CSRFProtect(app)
     app.register_blueprint(phone.blueprint)
     app.register_blueprint(desk.blueprint)
+    app.register_blueprint(paper.blueprint)
     for view in app.view_functions.values():
         if getattr(view, "who", ())[:1] == ("respondent",):
             csrf.exempt(view)
@@ -72,6 +73,8 @@ def _blueprints(app: Flask) -> None:
 
 def language() -> str:
     """The language of this page: what the address or form says, else what the desk chose, else Chinese."""
+    if not has_request_context():
+        return "zh"
     asked = request.values.get("lang", "")
     if asked not in LANGUAGES and request.cookies.get("desk-form"):
         asked = session.get("lang", "")

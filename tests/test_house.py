@@ -23,7 +23,7 @@ ROOMS = (
     ("survey.roster",),
     ("survey.xlsform", "survey.questionnaire"),
     ("survey.instrument",),
-    ("survey.access", "survey.job"),
+    ("survey.access", "survey.job", "survey.vault"),
     ("survey.journal",),
     ("survey.schema", "survey.db", "survey.translations", "survey"),
     ("tally.outcome",),

@@ -1,0 +1,135 @@
+"""Papers without codes: posters, specimens, the key's envelope, the assessors' sheet, sheets of points, the records."""
+
+from flask import Response, abort, request
+from flask_babel import gettext as _
+
+from survey import access, db, job, roster
+from survey.access import allowed
+from survey.box import collection as collections
+from survey.box import fragment
+from survey.desk.cycle import rules, this
+from survey.desk.words import language, position_name
+from survey.paper import blueprint, house, printing, tally_sheet
+from survey.paper.home import pdf
+from survey.paper.house import DESK
+
+
+@blueprint.get("/<collection>/poster.pdf")
+@allowed(*DESK)
+def poster(collection: str) -> Response:
+    """A poster or projector sheet: the big code, the address, three steps. `size`: A4 or A3."""
+    from survey.paper import press
+
+    here = house.find(collection)
+    size = "A3" if request.args.get("size") == "A3" else "A4"
+    address = f"{house.site()}/v/{here.collection}"
+    return pdf(press.pdf("paper/poster.html", _, house=here, size=size, address=address, link=here.mode == "link"), f"poster-{size}")
+
+
+@blueprint.get("/<collection>/specimen.pdf")
+@allowed(*DESK)
+def specimen(collection: str) -> Response:
+    """The paper form without a code: to look at and to show, never to be counted."""
+    here = house.find(collection)
+    try:
+        laid = printing.lay_out(here)
+    except job.Failed as fault:
+        return Response(str(fault), status=409, mimetype="text/plain; charset=utf-8")
+    return pdf(laid.pdf, "specimen")
+
+
+@blueprint.route("/<collection>/key.pdf", methods=["GET", "POST"])
+@allowed(*DESK)
+def key_cover(collection: str) -> Response:
+    """The sheet for the sealed envelope of the key: boxes to write the thirty characters in, or, posted, the characters."""
+    from survey.paper import press
+
+    here = house.find(collection)
+    code = "".join(request.form.get("envelope", "").split()).replace("-", "").upper()[:30]
+    return pdf(press.pdf("paper/key_cover.html", _, house=here, code=code.ljust(30)), "key")
+
+
+# ---- the assessors' papers -----------------------------------------------------------------------------------------
+
+
+@blueprint.get("/assessors.pdf")
+@allowed("office", "staff", "assessor")
+def assessors_sheet() -> Response:
+    """Annex 2: one sheet an assessor for a banner's people, a letter each."""
+    from survey.paper import press
+
+    banner = request.args.get("banner", "")
+    access.own_banner(banner)
+    with db.reading() as connection:
+        year = this(connection)
+        people = roster.people(connection, year.cycle, banner)
+    if not people:
+        abort(404)
+    book = rules(year)
+    letters = book.letters
+    if letters is None:
+        abort(404)
+    headings: dict[str, list[object]] = {}
+    for each in letters.letters:
+        headings.setdefault(each.heading.text(language()), []).append(each)
+    return pdf(
+        press.pdf(
+            "paper/assessors.html", _, year=year.cycle, banner=banner, people=people, headings=headings, position_name=position_name,
+            letters=letters.letters,
+        ),
+        "assessors",
+    )  # fmt: skip
+
+
+@blueprint.get("/points/<name>.pdf")
+@allowed("office", "staff", "assessor")
+def points_sheet(name: str) -> Response:
+    """A sheet of points (指标考核, 查阅台账, 实地查访) to fill in by hand."""
+    from survey.paper import press
+
+    banner = request.args.get("banner", "")
+    access.own_banner(banner)
+    with db.reading() as connection:
+        year = this(connection)
+    found = next((each for each in rules(year).sheets if each.id == name), None)
+    if found is None:
+        abort(404)
+    return pdf(press.pdf("paper/points.html", _, year=year.cycle, banner=banner, sheet=found, lang=language()), f"points-{name}")
+
+
+# ---- the records ---------------------------------------------------------------------------------------------------
+
+
+def _record(collection: str) -> tally_sheet.Sheet:
+    here = house.find(collection)
+    if here.state != "sealed" or here.origin != "site":
+        abort(404)
+    with db.reading() as connection:
+        form = collections.form(connection, here)
+        words = fragment.comments(connection, collection)
+        voices: dict[str, int] = {}
+        if here.kind == "opinion":
+            for piece in fragment.of(connection, collection):
+                if piece.subject == "":
+                    voices[piece.voice] = voices.get(piece.voice, 0) + 1
+    return tally_sheet.sheet(here, form, language(), comments=words, voices=voices)
+
+
+@blueprint.get("/<collection>/tally.pdf")
+@allowed(*DESK, "viewer")
+def tally_pdf(collection: str) -> Response:
+    """测评结果统计表 or 民意调查统计表 for the archive, with lines to sign."""
+    from survey.paper import press
+
+    found = _record(collection)
+    made = press.pdf("reports/tally_sheet.html", _, sheet=found, summary=tally_sheet.summary(found), reason_name=tally_sheet.reason_name)
+    return pdf(made, f"tally-{collection}")
+
+
+@blueprint.get("/<collection>/tally.xlsx")
+@allowed(*DESK, "viewer")
+def tally_workbook(collection: str) -> Response:
+    """The same record as a workbook."""
+    content = tally_sheet.workbook(_record(collection))
+    headers = {"Content-Disposition": f"attachment; filename=tally-{collection}.xlsx"}
+    return Response(content, mimetype="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", headers=headers)
