@@ -39,8 +39,6 @@ demo: $(VENV)/run.stamp
 
 test: $(VENV)/test.stamp
 	@sh .ci/packages test
-	@$(BIN)/python -m ruff check .
-	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
 
 bench: $(VENV)/test.stamp
