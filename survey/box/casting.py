@@ -1,4 +1,7 @@
-"""The deed *cast*: a checked reply and a slip become one ciphertext in the box, or an honest reason why not (BOX.md, steps 4 and 5)."""
+"""The deed *cast*: a checked reply and a slip become one ciphertext in the box, or an honest reason why not
+
+BOX.md, steps 4 and 5.
+"""
 
 import hashlib
 import hmac
@@ -41,8 +44,9 @@ class Look:
 class Outcome:
     """What became of an answer.
 
-    `status`: cast · again (stored before, same content) · first_counts (stored before, other content) · already_used · void ·
-    unknown · desk_only · not_open · closed · over_cap · busy · stopped (the box does not agree with its mark) · bad_nonce (take a new form).
+    `status`: cast · again (stored before, same content) · first_counts (stored before, other content) · already_used ·
+    void · unknown · desk_only · not_open · closed · over_cap · busy · stopped (the box does not agree with its mark) ·
+    bad_nonce (take a new form).
     `receipt` stands with the first three; `signature` (hex) with cast and again.
     """
 
@@ -109,7 +113,14 @@ def receipt_id(collection_id: str, nonce: str) -> str:
 
 
 def cast(
-    *, collection: Collection, form: Form, reply: Reply, nonce: str, slip: str | Slip | None = None, voice: str = "", source: str = "phone"
+    *,
+    collection: Collection,
+    form: Form,
+    reply: Reply,
+    nonce: str,
+    slip: str | Slip | None = None,
+    voice: str = "",
+    source: str = "phone",
 ) -> Outcome:
     """Casts one answer; see Outcome for what can become of it. Returns after the commit is durable."""
     ballot = Ballot(reply=reply, nonce=nonce, slip=slip, voice=voice)
@@ -233,14 +244,18 @@ def known(collection_id: str, nonce: str) -> Outcome | None:
         for table in (box, receipt_table):
             query = select(table.c.receipt).where(table.c.collection == collection_id, table.c.receipt == receipt)
             if connection.execute(query).first():
-                return Outcome(status="again", nonce=nonce, receipt=receipt, signature=sign(_keys(collection_id), collection_id, receipt))
+                return Outcome(
+                    status="again", nonce=nonce, receipt=receipt, signature=sign(_keys(collection_id), collection_id, receipt)
+                )
     return None
 
 
 def received(collection_id: str) -> int:
     """Ballots received so far: one small row a host, however many there are."""
     with db.reading() as connection:
-        query = select(func.coalesce(func.sum(received_table.c.received), 0)).where(received_table.c.collection == collection_id)
+        query = select(func.coalesce(func.sum(received_table.c.received), 0)).where(
+            received_table.c.collection == collection_id
+        )
         return int(connection.execute(query).scalar_one())
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from flask_babel import gettext as _
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from survey import instrument
@@ -109,7 +110,9 @@ def of_banner(connection: Connection, year: int, banner: str) -> list[Collection
 
 def open_ids(connection: Connection) -> list[str]:
     """Ids of the collections a typed code may belong to: those not ended."""
-    query = select(collection.c.collection).where(collection.c.state.in_(("draft", "open", "closing")), collection.c.mode == "slips")
+    query = select(collection.c.collection).where(
+        collection.c.state.in_(("draft", "open", "closing")), collection.c.mode == "slips"
+    )
     return list(connection.execute(query).scalars())
 
 
@@ -134,7 +137,7 @@ def draft(
     if kind not in ("appraisal", "opinion") or mode not in ("slips", "link"):
         raise ValueError(f"no such collection: {kind}, {mode}")
     if mode == "link" and not (cap and 0 < cap <= 100_000):
-        raise ValueError("链接方式要写明最多收多少份（1 到 100000）")
+        raise ValueError(_("链接方式要写明最多收多少份（1 到 100000）"))
     name = new_id()
     connection.execute(
         insert(collection).values(
@@ -191,7 +194,7 @@ def remove_trial(connection: Connection, name: str) -> None:
     """Deletes a trial collection with all that is in it. Raises ValueError for a real one."""
     found = get(connection, name)
     if found is None or not found.trial:
-        raise ValueError("只有试投可以清除")
+        raise ValueError(_("只有试投可以清除"))
     for table in (slip, box, remark, received, receipt, fragment, comment, figures, collection):
         connection.execute(delete(table).where(table.c.collection == name))
 

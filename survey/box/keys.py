@@ -1,6 +1,6 @@
 """The keys of a collection: made in draft and at opening, kept as files of mode 0600, destroyed at the seal.
 
-`instance/keys/<collection>/`: `slip` (made with the first slips), `nonce`, `mac`, `tag`… and `sign` (made at opening), `public` and
+`instance/keys/<collection>/`: `slip` (made with the first slips), `nonce`, `mac` and `sign` (made at opening), `public` and
 `secret.json`, the secret key of the box wrapped under both counting officers' passwords and once under the envelope's code.
 Nothing here is ever in the database, in a backup or in a log.
 """
@@ -10,6 +10,7 @@ import hmac
 import json
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +20,7 @@ import nacl.pwhash
 import nacl.secret
 import nacl.signing
 import nacl.utils
+from flask_babel import gettext as _
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
 NAMES = ("slip", "nonce", "mac", "sign", "public", "secret.json")
@@ -64,10 +66,8 @@ class Keys:
         if again:
             os.replace(part, path)
         else:
-            try:
-                os.link(part, path)  # the first of two makers wins
-            except FileExistsError:
-                pass
+            with suppress(FileExistsError):  # the first of two makers wins
+                os.link(part, path)
             os.unlink(part)
         sync_folder(self.folder)
         self._read.pop(name, None)
@@ -155,7 +155,7 @@ def unwrap(keys: Keys, *, teller: str = "", scrutineer: str = "", envelope: str 
     try:
         return PrivateKey(nacl.secret.SecretBox(_derive(secret, parts["salt"])).decrypt(parts["box"]))
     except nacl.exceptions.CryptoError:
-        raise WrongPassword("两个密码打不开票箱") from None
+        raise WrongPassword(_("两个密码打不开票箱")) from None
 
 
 def open_ballot(secret: PrivateKey, ciphertext: bytes) -> bytes:

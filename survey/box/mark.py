@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from flask_babel import gettext as _
+
 from survey.box.keys import sync_folder
 
 SIZE = 256
@@ -71,8 +73,8 @@ def read(file: Path) -> tuple[State, State]:
         return State(), State()
     content = file.read_bytes()[: _RECORD.size]
     if len(content) != _RECORD.size or hashlib.sha256(content[:-32]).digest() != content[-32:]:
-        raise MarkFault(f"票箱标记文件 {file.name} 损坏")
-    ballots, total, pending_ballots, pending_total, _ = _RECORD.unpack(content)
+        raise MarkFault(_("票箱标记文件 %(name)s 损坏", name=file.name))
+    ballots, total, pending_ballots, pending_total, _checksum = _RECORD.unpack(content)
     return State(ballots, int.from_bytes(total)), State(pending_ballots, int.from_bytes(pending_total))
 
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from flask_babel import gettext as _
 from sqlalchemy import Connection, func, select, text
 
 from survey import instrument, journal
@@ -15,6 +16,7 @@ from survey.box import collection as collections
 from survey.box import keys as key_store
 from survey.box.collection import Collection
 from survey.box.officers import Refused
+from survey.instrument import canonical
 from survey.schema import box, remark
 from survey.schema import slip as slip_table
 
@@ -34,27 +36,27 @@ def obstacles(connection: Connection, house: Collection, *, secure: bool) -> lis
     """Everything in the way, at once. `secure`: the site is reached by HTTPS, or only from this machine."""
     found = []
     if house.state != "draft":
-        return [Obstacle(id="state", text="只有筹备中的票箱可以开箱")]
+        return [Obstacle(id="state", text=_("只有筹备中的票箱可以开箱"))]
     form = collections.form(connection, house)
     if not form.people and any(part.scope == "person" for part in form.instrument.parts):
-        found.append(Obstacle(id="people", text="本旗县还没有人员名单，请先录入"))
+        found.append(Obstacle(id="people", text=_("本旗县还没有人员名单，请先录入")))
     if reason := officers.fault(connection, house):
         found.append(Obstacle(id="officers", text=reason))
     counts = collections.counts(connection, house.collection)
     if house.mode == "slips" and not counts.unspent:
-        found.append(Obstacle(id="slips", text="还没有印测评码"))
+        found.append(Obstacle(id="slips", text=_("还没有印测评码")))
     if house.kind == "appraisal":
         if house.expected is None or house.present is None:
-            found.append(Obstacle(id="figures", text="请先填写应到人数和实到人数"))
+            found.append(Obstacle(id="figures", text=_("请先填写应到人数和实到人数")))
         elif house.present * 2 <= house.expected:
-            text_ = "到会人数没有超过应到人数的一半，一般应过半再测评。仍要开始，请写明原因。"
+            text_ = _("到会人数没有超过应到人数的一半，一般应过半再测评。仍要开始，请写明原因。")
             found.append(Obstacle(id="quorum", text=text_, needs_reason=True))
         late = not house.delivered_on or not house.held_on or _days(house.delivered_on, house.held_on) < LEAD_DAYS
         if late:
-            text_ = "述职材料送达不足三天，或没有填写送达日期。仍要开始，请写明原因。"
+            text_ = _("述职材料送达不足三天，或没有填写送达日期。仍要开始，请写明原因。")
             found.append(Obstacle(id="materials", text=text_, needs_reason=True))
     if not secure:
-        text_ = "网站没有用 HTTPS：同一网络里的人可能看到投票内容。仍要开始，请写明原因，会记入日志。"
+        text_ = _("网站没有用 HTTPS：同一网络里的人可能看到投票内容。仍要开始，请写明原因，会记入日志。")
         found.append(Obstacle(id="https", text=text_, needs_reason=True))
     return found
 
@@ -81,7 +83,7 @@ def open_box(
     for table in (box, remark):
         query = select(func.count()).select_from(table).where(table.c.collection == house.collection)
         if connection.execute(query).scalar_one():
-            raise Refused("票箱不是空的，不能开箱")
+            raise Refused(_("票箱不是空的，不能开箱"))
     keys = key_store.of(instance, house.collection)
     for name in ("nonce", "mac", "sign"):
         keys.make(name)
@@ -110,9 +112,9 @@ def open_box(
 
 
 def issued_root(connection: Connection, collection: str) -> bytes:
-    """The Merkle root over the slips' hashes: which slips exist is fixed from opening on."""
-    query = select(slip_table.c.qr).where(slip_table.c.collection == collection)
-    return merkle.root(merkle.leaf(bytes(qr)) for qr in connection.execute(query).scalars())
+    """The Merkle root over the slips' hashes, groups and media: which slips exist, and for whom, is fixed from opening on."""
+    query = select(slip_table.c.qr, slip_table.c.voice, slip_table.c.medium).where(slip_table.c.collection == collection)
+    return merkle.root(merkle.leaf(bytes(r.qr), canonical([r.voice, r.medium])) for r in connection.execute(query))
 
 
 def note_slips(connection: Connection, house: Collection, made: int) -> None:

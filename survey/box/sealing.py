@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import nacl.exceptions
+from flask_babel import gettext as _
 from nacl.public import PrivateKey
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
@@ -29,6 +30,8 @@ from survey.box.officers import Refused
 from survey.instrument import Answers
 from survey.schema import box, collection, comment, cycle, fragment, receipt, received, remark
 from survey.schema import slip as slip_table
+
+ACCEPTABLE = frozenset({"mac", "remark", "mark", "slips", "issued"})  # checks two accounts may decide to go on in spite of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,10 +66,10 @@ class Audit:
 def close(connection: Connection, house: Collection, *, by: str, minutes: int = 0) -> str:
     """Announces the end in some minutes, or closes at once; the time phones are refused from. Idempotent.
 
-    Phone slips that are left are voided; paper batches and rescue files still enter.
+    Paper batches and rescue files still enter, so slips that are left are voided at the seal.
     """
     if house.state in ("draft", "sealed", "void"):
-        raise Refused("只有开着的票箱可以结束投票")
+        raise Refused(_("只有开着的票箱可以结束投票"))
     now = datetime.now(UTC)
     if house.state == "closing":
         return house.closes_at or now.isoformat(timespec="seconds")
@@ -81,8 +84,6 @@ def close(connection: Connection, house: Collection, *, by: str, minutes: int = 
         .values(state="closing", closes_at=at)
     )
     if closed.rowcount:
-        if house.mode == "slips":
-            slip.void_unspent(connection, house.collection, medium="phone")
         journal.record(connection, account=by, deed="collection.close", subject=house.collection)
         return at
     again = collections.get(connection, house.collection)
@@ -93,49 +94,65 @@ def close(connection: Connection, house: Collection, *, by: str, minutes: int = 
 
 
 def check(connection: Connection, instance: Path, house: Collection, *, without: Sequence[str] = ()) -> list[Evidence]:
-    """Every failed check: each MAC, the mark, spent slips = ballots, returned ≤ issued (D-07)."""
+    """Every failed check: each MAC, the mark, the slips as issued, spent slips = ballots, returned ≤ issued (D-07)."""
     keys = key_store.of(instance, house.collection)
     missing = [name for name in ("mac", "secret.json", "public") if not keys.has(name)]
     if missing:
-        return [Evidence(check="keys", text=f"缺少密钥文件：{'、'.join(missing)}")]
+        return [Evidence(check="keys", text=_("缺少密钥文件：%(names)s", names="、".join(missing)))]
     found = []
-    wrong = tuple(
-        row.receipt
-        for row in connection.execute(select(box).where(box.c.collection == house.collection))
-        if keys.mac("ballot", house.collection, row.receipt.encode(), bytes(row.ciphertext)) != bytes(row.mac)
-    )
+    wrong = _failing(connection, keys, house)
     if set(wrong) - set(without):
-        found.append(Evidence(check="mac", text=f"{len(wrong)} 张票的校验码不符：被改动、掉换或伪造", receipts=wrong))
-    odd = sum(
-        keys.mac("remark", house.collection, bytes(row.remark), bytes(row.ciphertext)) != bytes(row.mac)
-        for row in connection.execute(select(remark).where(remark.c.collection == house.collection))
-    )
-    if odd:
-        found.append(Evidence(check="remark", text=f"{odd} 条留言的校验码不符：被改动、掉换或伪造"))
+        text = _("%(n)s 张票的校验码不符：被改动、掉换或伪造", n=len(wrong))
+        found.append(Evidence(check="mac", text=text, receipts=wrong))
+    if odd := len(_failing_remarks(connection, keys, house)):
+        found.append(Evidence(check="remark", text=_("%(n)s 条留言的校验码不符：被改动、掉换或伪造", n=odd)))
     stored = writer.stored(connection, house.collection)
     try:
         if not mark.agrees(keys.folder, stored):
             noted = sum((mark.read(file)[0] for file in keys.folder.glob("mark-*")), mark.State())
-            text = f"票箱里有 {stored.ballots} 张票，标记记的是 {noted.ballots} 张，或内容不同：有票被增加、删除、掉换，或数据库被退回到从前"
+            text = _(
+                "票箱里有 %(stored)s 张票，标记记的是 %(noted)s 张，或内容不同：有票被增加、删除、掉换，或数据库被退回到从前",
+                stored=stored.ballots, noted=noted.ballots,
+            )  # fmt: skip
             found.append(Evidence(check="mark", text=text))
     except mark.MarkFault as fault:
         found.append(Evidence(check="mark", text=str(fault)))
     counts = collections.counts(connection, house.collection)
     if counts.spent != stored.ballots:
-        text = f"已用的码 {counts.spent} 个，票箱里的票 {stored.ballots} 张，两数不等：有码被改回未用，或有票被增删"
+        text = _(
+            "已用的码 %(spent)s 个，票箱里的票 %(stored)s 张，两数不等：有码被改回未用，或有票被增删",
+            spent=counts.spent,
+            stored=stored.ballots,
+        )
         found.append(Evidence(check="slips", text=text))
     issued = house.published.get("opening", {}).get("issued_root") if house.published else None
     extra = house.published.get("issued_roots", []) if house.published else []
     if issued and opening.issued_root(connection, house.collection).hex() != (extra[-1] if extra else issued):
-        found.append(Evidence(check="issued", text="测评码与开箱时公布的不同：有码被增加或删除"))
+        found.append(Evidence(check="issued", text=_("测评码与开箱时公布的不同：有码被增加、删除，或被改了组别")))
     if house.kind == "appraisal" and house.mode == "slips":
         if house.issued is None:
-            found.append(Evidence(check="figures", text="请先由两人填写发出票数"))
+            found.append(Evidence(check="figures", text=_("请先由两人填写发出票数")))
         elif stored.ballots > house.issued:
-            found.append(Evidence(check="returned", text="收回票数多于发出票数，本次测评无效，请重新组织。"))
+            found.append(Evidence(check="returned", text=_("收回票数多于发出票数，本次测评无效，请重新组织。")))
         elif house.present is not None and house.issued > house.present and not house.reasons.get("issued"):
-            found.append(Evidence(check="present", text="发出票数多于实到人数，请写明原因"))
+            found.append(Evidence(check="present", text=_("发出票数多于实到人数，请写明原因")))
     return found
+
+
+def _failing(connection: Connection, keys: Keys, house: Collection) -> tuple[str, ...]:
+    rows = connection.execute(select(box).where(box.c.collection == house.collection))
+    return tuple(
+        r.receipt for r in rows if keys.mac("ballot", house.collection, r.receipt.encode(), bytes(r.ciphertext)) != bytes(r.mac)
+    )
+
+
+def _failing_remarks(connection: Connection, keys: Keys, house: Collection) -> frozenset[bytes]:
+    rows = connection.execute(select(remark).where(remark.c.collection == house.collection))
+    return frozenset(
+        bytes(r.remark)
+        for r in rows
+        if keys.mac("remark", house.collection, bytes(r.remark), bytes(r.ciphertext)) != bytes(r.mac)
+    )
 
 
 # ---- seal ----------------------------------------------------------------------------------------------------------
@@ -153,21 +170,23 @@ def seal(
     envelope: str = "",
     audits: Sequence[Audit] = (),
     without: Sequence[str] = (),
+    accepted: Sequence[str] = (),
     reason: str = "",
 ) -> Mapping[str, Any]:
-    """Seals a closed collection and returns what is published. The officers' passwords were checked by the caller.
+    """Seals a closed collection and returns what is published. Only both officers' passwords, or the envelope, unwrap the key.
 
-    `scored` are the questions an opinion response needs at least one answer to; `without` leaves failing rows out by decision
-    of two accounts, with a `reason` that is printed. Raises Broken with the evidence, keys.WrongPassword, Refused.
+    `scored` are the questions an opinion response needs at least one answer to. By decision of two accounts, with a
+    `reason` that is printed, `without` leaves out failing rows by their receipts, and `accepted` goes on in spite of
+    failed checks by their names (ACCEPTABLE). Raises Broken with the evidence, keys.WrongPassword, Refused.
     """
     with db.deed(engine) as connection:
         house = _locked(connection, name)
         if house.state == "sealed":
             return house.published or {}
-        if not (house.published and "closing" in house.published):
+        if not house.emptied:
             _unpack(
                 connection, instance, house, scored=scored, by=by, secret_of=(teller, scrutineer, envelope), audits=audits,
-                without=without, reason=reason,
+                without=without, accepted=accepted, reason=reason.strip(),
             )  # fmt: skip
     return finish(engine, instance, name)
 
@@ -196,7 +215,7 @@ def _locked(connection: Connection, name: str) -> Collection:
     connection.execute(query.with_for_update())
     house = collections.get(connection, name)
     if house is None or house.state not in ("closing", "sealed"):
-        raise Refused("请先结束投票，再封箱")
+        raise Refused(_("请先结束投票，再封箱"))
     return house
 
 
@@ -210,15 +229,16 @@ def _unpack(
     secret_of: tuple[str, str, str],
     audits: Sequence[Audit],
     without: Sequence[str],
+    accepted: Sequence[str],
     reason: str,
 ) -> None:
-    if without and not reason.strip():
-        raise Refused("去掉校验不符的票要写明原因")
-    evidence = check(connection, instance, house, without=without)
-    if without:
-        evidence = [each for each in evidence if each.check not in ("mac", "mark", "slips")]
-    if evidence:
-        raise Broken(evidence)
+    if (without or accepted) and not reason:
+        raise Refused(_("不顾没有通过的检查而封箱，要写明原因"))
+    evidence = check(connection, instance, house)
+    spared = set(accepted) & ACCEPTABLE | (ACCEPTABLE - {"remark"} if without else set())
+    left = [each for each in evidence if each.check not in spared or set(each.receipts) - set(without)]
+    if left:
+        raise Broken(left)
     keys = key_store.of(instance, house.collection)
     teller, scrutineer, envelope = secret_of
     secret = key_store.unwrap(keys, teller=teller, scrutineer=scrutineer, envelope=envelope)
@@ -228,7 +248,7 @@ def _unpack(
     counted = {name: each for name, each in ballots.items() if name not in audited["receipts"]}
     valid = [(voice, answers) for voice, answers in counted.values() if _valid(house, answers, scored)]
     pieces = fragments.cut(valid, smallest=house.smallest_group, order=[v.id for v in form.instrument.voices])
-    words = _words(connection, house, secret)
+    words = _words(connection, house, secret, _failing_remarks(connection, keys, house))
     counts = collections.counts(connection, house.collection)
     slips = opening.slips_by(connection, house.collection)
     slip.void_unspent(connection, house.collection)
@@ -239,11 +259,13 @@ def _unpack(
         "unspent": counts.unspent, "void": counts.void, "spent": counts.spent,
         "audit": {key: audited[key] for key in ("entered", "equal", "unequal")},
         "more_slips": int(house.published.get("more_slips", 0)) if house.published else 0,
-        "left_out": len(without), "reason": reason, "reasons": dict(house.reasons),
+        "issued_roots": list(house.published.get("issued_roots", [])) if house.published else [],
+        "left_out": len(without), "reason": reason, "evidence": [each.text for each in evidence],
+        "reasons": dict(house.reasons),
         "comments": len(words), "sealed_on": datetime.now(UTC).date().isoformat(),
         "smallest_group": house.smallest_group, **roots(pieces, sorted(counted)), "tally": fragments.tally(pieces),
     }  # fmt: skip
-    collections.change(connection, house.collection, published={**(house.published or {}), "closing": closing})
+    collections.change(connection, house.collection, published={**(house.published or {}), "closing": closing}, emptied=True)
     connection.execute(update(cycle).where(cycle.c.cycle == house.cycle).values(revision=cycle.c.revision + 1))
     journal.record(
         connection, account=by, deed="collection.seal", subject=house.collection, reason=reason,
@@ -265,7 +287,7 @@ def _decrypted(
         except (nacl.exceptions.CryptoError, ValueError, KeyError):
             damaged.append(row.receipt)
     if damaged:
-        raise Broken([Evidence(check="open", text=f"{len(damaged)} 张票打不开", receipts=tuple(damaged))])
+        raise Broken([Evidence(check="open", text=_("%(n)s 张票打不开", n=len(damaged)), receipts=tuple(damaged))])
     return ballots
 
 
@@ -275,9 +297,11 @@ def _valid(house: Collection, answers: Answers, scored: frozenset[str]) -> bool:
     return bool(marked) if house.kind == "appraisal" or not scored else not scored.isdisjoint(marked)
 
 
-def _words(connection: Connection, house: Collection, secret: PrivateKey) -> list[tuple[str, str]]:
-    found = []
-    for row in connection.execute(select(remark.c.ciphertext).where(remark.c.collection == house.collection)):
+def _words(connection: Connection, house: Collection, secret: PrivateKey, without: frozenset[bytes]) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for row in connection.execute(select(remark.c.remark, remark.c.ciphertext).where(remark.c.collection == house.collection)):
+        if bytes(row.remark) in without:
+            continue
         found += [(q, str(words)) for q, words in opened(key_store.open_ballot(secret, bytes(row.ciphertext))).items()]
     return found
 
@@ -292,13 +316,13 @@ def _audited(
     """Compares the scrutineers' noted votes; only equal or unequal is said."""
     number = int(house.reasons.get("audit_slips", "0"))
     if len(audits) != number:
-        raise Refused(f"开箱前定了 {number} 张监票人验证票，现在填了 {len(audits)} 张")
+        raise Refused(_("开箱前定了 %(k)s 张监票人验证票，现在填了 %(n)s 张", k=number, n=len(audits)))
     equal, receipts = 0, set()
     for audit in audits:
         found = slip.find(connection, keys, house.collection, audit.slip)
         name = slip.plain(audit.receipt)
         if found is None or found.state != "spent" or name not in ballots or name in receipts:
-            raise Refused("有一张验证票的测评码或回执号对不上，请核对")
+            raise Refused(_("有一张验证票的测评码或回执号对不上，请核对"))
         receipts.add(name)
         given = {subject: dict(per) for subject, per in ballots[name][1].items()}
         equal += given == {subject: dict(per) for subject, per in audit.answers.items() if per}
@@ -311,18 +335,21 @@ def _replace_rows(
     """One transaction: what is published goes in by random key, the box goes out, the slips are written anew."""
     for table in (fragment, comment, receipt):
         connection.execute(delete(table).where(table.c.collection == name))
-    rows = [{"collection": name, "fragment": p.fragment, "subject": p.subject, "voice": p.voice, "answers": p.answers} for p in pieces]
+    rows = [
+        {"collection": name, "fragment": p.fragment, "subject": p.subject, "voice": p.voice, "answers": p.answers}
+        for p in pieces
+    ]
     _insert(connection, fragment, rows)
     said = sorted((secrets.token_bytes(16), question, text) for question, text in words)
     _insert(connection, comment, [{"collection": name, "comment": c, "question": q, "text": t} for c, q, t in said])
     _insert(connection, receipt, [{"collection": name, "receipt": each} for each in sorted(receipts)])
-    for table in (box, remark):
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {opening.partition_name(table.name, name)}")
-        else:
+    if connection.dialect.name == "sqlite":  # else dropped in `compact`: here a vote elsewhere could deadlock
+        for table in (box, remark):
             connection.execute(delete(table).where(table.c.collection == name))
     connection.execute(delete(received).where(received.c.collection == name))
-    kept = connection.execute(select(slip_table).where(slip_table.c.collection == name).order_by(slip_table.c.qr)).mappings().all()
+    kept = (
+        connection.execute(select(slip_table).where(slip_table.c.collection == name).order_by(slip_table.c.qr)).mappings().all()
+    )
     connection.execute(delete(slip_table).where(slip_table.c.collection == name))
     _insert(connection, slip_table, [dict(row) for row in kept])
 
@@ -347,16 +374,17 @@ def read_back(connection: Connection, house: Collection) -> str | None:
     names = list(connection.execute(select(receipt.c.receipt).where(receipt.c.collection == house.collection)).scalars())
     now = roots(pieces, names)
     if now["fragments_root"] != closing.get("fragments_root"):
-        return "测评明细与公布的根不符：有明细被改动、增加或删除"
+        return str(_("测评明细与公布的根不符：有明细被改动、增加或删除"))
     if now["receipts_root"] != closing.get("receipts_root"):
-        return "回执与公布的根不符：有回执被增加或删除"
+        return str(_("回执与公布的根不符：有回执被增加或删除"))
     if json.loads(json.dumps(fragments.tally(pieces))) != closing.get("tally"):
-        return "重新计数与公布的结果不符"
+        return str(_("重新计数与公布的结果不符"))
     return None
 
 
 def compact(engine: Engine, name: str) -> None:
-    """Leaves no trace of deleted rows: SQLite is vacuumed in memory-backed temp and its WAL cut; PostgreSQL vacuums."""
+    """Leaves no trace of deleted rows: SQLite is vacuumed with its temporary data in memory and its WAL cut; PostgreSQL drops
+    the box's own partition and writes the slips' file anew (fragments, comments and receipts were only ever written once)."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if engine.dialect.name == "sqlite":
             raw: Any = connection.connection.dbapi_connection
@@ -366,8 +394,14 @@ def compact(engine: Engine, name: str) -> None:
             raw.execute("VACUUM")
             raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         else:
-            for table in ("slip", "fragment", "receipt", "comment", "received"):
+            _drop_partitions(connection, name)
+            for table in ("slip", "received"):
                 connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table}")
+
+
+def _drop_partitions(connection: Connection, name: str) -> None:
+    for table in (box, remark):
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {opening.partition_name(table.name, name)}")
 
 
 # ---- void ----------------------------------------------------------------------------------------------------------
@@ -376,9 +410,11 @@ def compact(engine: Engine, name: str) -> None:
 def void(connection: Connection, instance: Path, house: Collection, *, by: str, reason: str) -> None:
     """Voids a collection before anything was opened: keys and box destroyed, slips void. A reason is required."""
     if not reason.strip():
-        raise Refused("作废要写明原因")
-    if house.state not in ("draft", "open", "closing") or (house.published and "closing" in house.published):
-        raise Refused("已经封箱或作废，不能再作废")
+        raise Refused(_("作废要写明原因"))
+    if house.state not in ("draft", "open", "closing") or house.emptied:
+        raise Refused(_("已经封箱或作废，不能再作废"))
+    if connection.dialect.name == "postgresql":
+        _drop_partitions(connection, house.collection)
     for table in (box, remark, received):
         connection.execute(delete(table).where(table.c.collection == house.collection))
     slip.void_unspent(connection, house.collection)

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from flask_babel import gettext as _
 from sqlalchemy import Connection, insert, or_, select, update
 
 from survey.box.collection import ALPHABET
@@ -48,9 +49,7 @@ def make(connection: Connection, keys: Keys, collection: str, *, voice: str, med
     """Makes slips and returns their texts; medium phone, paper or link."""
     keys.make("slip")
     made = [
-        Code(
-            token=_base32(secrets.randbits(128), TOKEN), code=_base32(secrets.randbits(50), CODE), voice=voice, medium=medium
-        )
+        Code(token=_base32(secrets.randbits(128), TOKEN), code=_base32(secrets.randbits(50), CODE), voice=voice, medium=medium)
         for _ in range(number)
     ]
     rows = [
@@ -111,7 +110,7 @@ def exchange(connection: Connection, keys: Keys, collection: str, text: str, *, 
     """A phone slip for a paper one, or the other way: the old one is voided (one voter, one ballot)."""
     found = _unspent(connection, keys, collection, text)
     if found.medium == medium:
-        raise ValueError("这个码已经是这种方式，不用换")
+        raise ValueError(_("这个码已经是这种方式，不用换"))
     void(connection, collection, found.qr)
     return make(connection, keys, collection, voice=found.voice, medium=medium, number=1)
 
@@ -119,9 +118,9 @@ def exchange(connection: Connection, keys: Keys, collection: str, text: str, *, 
 def _unspent(connection: Connection, keys: Keys, collection: str, text: str) -> Slip:
     found = find(connection, keys, collection, text)
     if found is None:
-        raise ValueError("没有这个测评码，请对照票面再输一次")
+        raise ValueError(_("没有这个测评码，请对照票面再输一次"))
     if found.state != "unspent":
-        raise ValueError("这个测评码已经用过，不能更换" if found.state == "spent" else "这个测评码已经作废")
+        raise ValueError(_("这个测评码已经用过，不能更换") if found.state == "spent" else _("这个测评码已经作废"))
     return found
 
 
@@ -138,7 +137,7 @@ def any_unspent(connection: Connection, collection: str) -> bytes | None:
 
 def _base32(number: int, length: int) -> str:
     text = ""
-    for _ in range(length):
+    for _digit in range(length):
         number, digit = divmod(number, 32)
         text = ALPHABET[digit] + text
     return text

@@ -10,10 +10,12 @@ import hashlib
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 
-def root(leaves):
+def root(leaves: Iterable[bytes]) -> str:
     """The Merkle root over sorted leaf hashes (RFC 6962: leaf 0x00, node 0x01)."""
     level = sorted(leaves)
     if not level:
@@ -24,23 +26,23 @@ def root(leaves):
     return level[0].hex()
 
 
-def leaf(data):
+def leaf(data: bytes) -> bytes:
     """The hash of one leaf."""
     return hashlib.sha256(b"\x00" + data).digest()
 
 
-def compact(value):
+def compact(value: object) -> bytes:
     """JSON as it is hashed: keys sorted, no spaces, UTF-8."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
-def table(path):
+def table(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV file."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def check(folder):
+def check(folder: Path) -> Iterator[str]:
     """Yields one sentence for everything that differs."""
     opening = json.loads((folder / "opening.json").read_text(encoding="utf-8"))
     closing = json.loads((folder / "closing.json").read_text(encoding="utf-8"))
@@ -68,7 +70,7 @@ def check(folder):
     spent = sum(row.get("spent", 0) for row in closing["slips"])
     if spent != closing["returned"] + closing["audit"]["entered"] + closing["left_out"]:
         yield f"{spent} slips spent, but {closing['returned']} ballots counted"
-    published = {
+    published: dict[tuple[str, ...], int] = {
         (s, q, v, a): n
         for s, questions in closing["tally"].items()
         for q, voices in questions.items()
@@ -78,7 +80,7 @@ def check(folder):
     listed = {(r["subject"], r["question"], r["group"], r["answer"]): int(r["count"]) for r in table(folder / "tally.csv")}
     if listed != published:
         yield "tally.csv and the tally in closing.json differ"
-    most = Counter()
+    most: Counter[tuple[str, ...]] = Counter()
     for (subject, question, _, answer), number in published.items():
         most[subject, question, answer] += number
     for key, number in most.items():
@@ -88,9 +90,12 @@ def check(folder):
         yield from check_fragments(table(folder / "fragments.csv"), closing, published)
 
 
-def check_fragments(rows, closing, published):
+def check_fragments(
+    rows: list[dict[str, str]], closing: dict[str, Any], published: dict[tuple[str, ...], int]
+) -> Iterator[str]:
     """The same for the fragments, which only scrutineers are given."""
-    counted, leaves, seen = Counter(), [], set()
+    counted: Counter[tuple[str, ...]] = Counter()
+    leaves, seen = [], set()
     for row in rows:
         answers = json.loads(row["answers"])
         salt = bytes.fromhex(row["fragment"])
@@ -111,7 +116,7 @@ def check_fragments(rows, closing, published):
             yield f"{subject}: {number} fragments of {closing['valid']} valid ballots"
 
 
-def main():
+def main() -> int:
     """Prints what differs; the exit status says whether anything does."""
     if len(sys.argv) != 2:
         print(__doc__)

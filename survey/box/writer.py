@@ -1,9 +1,9 @@
 """The writer: one process a host that stores ballots, many to a commit.
 
 App processes hand it prepared rows over a Unix socket; it takes all that wait, stores each inside a savepoint, notes the
-mark, commits once, and only then answers. It holds a lock for its life, so there is never a second one; it ends when the last app
-process is gone. An app that finds no writer starts one: killed, it comes back, and an answer that was not acknowledged is
-sent again and recognised by its nonce.
+mark, commits once, and only then answers. It holds a lock for its life, so there is never a second one; it ends when the
+last app process is gone. An app that finds no writer starts one: killed, it comes back, and an answer that was not
+acknowledged is sent again and recognised by its nonce.
 """
 
 import fcntl
@@ -47,9 +47,12 @@ _SPEND = {
     "postgresql": (
         "WITH house AS (SELECT 1 FROM collection WHERE collection=%s AND state=ANY(%s) AND NOT emptied "
         "AND (%s OR closes_at IS NULL OR closes_at > %s) FOR SHARE), "
-        "s AS (UPDATE slip SET state='spent' WHERE collection=%s AND qr=%s AND state='unspent' AND EXISTS(SELECT 1 FROM house) RETURNING 1), "
-        "b AS (INSERT INTO box (collection,receipt,ciphertext,mac,tag) SELECT %s,%s,%s,%s,%s FROM s ON CONFLICT DO NOTHING RETURNING 1), "
-        "r AS (INSERT INTO remark (collection,remark,ciphertext,mac) SELECT %s,%s,%s,%s FROM s WHERE %s RETURNING 1) "
+        "s AS (UPDATE slip SET state='spent' WHERE collection=%s AND qr=%s AND state='unspent' "
+        "AND EXISTS(SELECT 1 FROM house) RETURNING 1), "
+        "b AS (INSERT INTO box (collection,receipt,ciphertext,mac,tag) SELECT %s,%s,%s,%s,%s FROM s "
+        "ON CONFLICT DO NOTHING RETURNING 1), "
+        "r AS (INSERT INTO remark (collection,remark,ciphertext,mac) SELECT %s,%s,%s,%s FROM s "
+        "WHERE %s RETURNING 1) "
         "SELECT count(*) FROM b"
     ),
 }
@@ -64,7 +67,10 @@ _SQL = {
         "slip": "SELECT state FROM slip WHERE collection=? AND qr=?",
         "drop": "INSERT INTO box (collection,receipt,ciphertext,mac,tag) VALUES (?,?,?,?,?)",
         "remark": "INSERT INTO remark (collection,remark,ciphertext,mac) VALUES (?,?,?,?)",
-        "received": "INSERT INTO received VALUES (?,?,?) ON CONFLICT (collection,host) DO UPDATE SET received=received.received+excluded.received",
+        "received": (
+            "INSERT INTO received VALUES (?,?,?) "
+            "ON CONFLICT (collection,host) DO UPDATE SET received=received.received+excluded.received"
+        ),
     }
 }
 _SQL["postgresql"] = {name: text.replace("?", "%s") for name, text in _SQL["sqlite"].items()}
@@ -128,7 +134,9 @@ class Store:
                 return answer
         return "failed"
 
-    def _store(self, connection: Connection, row: Mapping[str, Any], found: bytes, sums: dict[str, tuple[list[bytes], int]]) -> str:
+    def _store(
+        self, connection: Connection, row: Mapping[str, Any], found: bytes, sums: dict[str, tuple[list[bytes], int]]
+    ) -> str:
         """Spends and drops inside a savepoint, so that one bad row takes no other with it."""
         name = row["collection"]
         savepoint = connection.begin_nested()
@@ -316,7 +324,8 @@ _mine = threading.local()
 def store(url: str, instance: Path, rows: Sequence[Mapping[str, Any]], *, wait: float = WAIT) -> list[dict[str, str]]:
     """Hands rows to the writer and waits for its answers, starting a writer where there is none.
 
-    Raises Busy when no answer came in time, or the rows could not be stored: nothing is half done, and sending the same again is safe.
+    Raises Busy when no answer came in time, or the rows could not be stored: nothing is half done, and sending the same again
+    is safe.
     """
     until = time.monotonic() + wait
     while (left := until - time.monotonic()) > 0:

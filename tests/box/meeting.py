@@ -25,7 +25,9 @@ def roster(connection, people=3):
     connection.execute(insert(banner).values(cycle=2018, banner=BANNER))
     for at in range(people):
         position = ("captain", "deputy", "liaison", "member")[min(at, 3)]
-        connection.execute(insert(person).values(cycle=2018, person=f"P{at}", name=f"示例{at}", banner=BANNER, position=position))
+        connection.execute(
+            insert(person).values(cycle=2018, person=f"P{at}", name=f"示例{at}", banner=BANNER, position=position)
+        )
     access.create(connection, name="teller", title="计票甲", roles={"teller"}, password=TELLER, by="office")
     access.create(connection, name="scrutineer", title="监票乙", roles={"scrutineer"}, password=SCRUTINEER, by="office")
 
@@ -90,7 +92,14 @@ def draft(app, *, slips=10, kind="appraisal", mode="slips", voices=("leaders",),
         if fresh:
             roster(connection, people)
         name = collections.draft(
-            connection, cycle=2018, banner=BANNER, kind=kind, mode=mode, title="总结测评会", cap=slips if mode == "link" else None, **columns
+            connection,
+            cycle=2018,
+            banner=BANNER,
+            kind=kind,
+            mode=mode,
+            title="总结测评会",
+            cap=slips if mode == "link" else None,
+            **columns,
         )
         meeting = Meeting(app, name)
         if mode == "slips":
@@ -110,7 +119,13 @@ def opened(app, **kw):
     meeting = draft(app, **kw)
     with db.deed() as connection:
         meeting.envelope = opening.open_box(
-            connection, meeting.instance, collections.get(connection, meeting.name), teller=TELLER, scrutineer=SCRUTINEER, by="teller", secure=True
+            connection,
+            meeting.instance,
+            collections.get(connection, meeting.name),
+            teller=TELLER,
+            scrutineer=SCRUTINEER,
+            by="teller",
+            secure=True,
         )
     return meeting
 

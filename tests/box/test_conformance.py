@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from survey import db
-from survey.box import casting, sealing
+from survey.box import casting
 from survey.box import collection as collections
 from survey.schema import box, slip
 
@@ -23,7 +23,9 @@ def app(request, make_app):
 def numbers(meeting):
     """Spent slips and ballots, as the database has them."""
     with db.reading() as connection:
-        spent = connection.execute(select(func.count()).where(slip.c.state == "spent", slip.c.collection == meeting.name)).scalar_one()
+        spent = connection.execute(
+            select(func.count()).where(slip.c.state == "spent", slip.c.collection == meeting.name)
+        ).scalar_one()
         ballots = connection.execute(select(func.count()).select_from(box).where(box.c.collection == meeting.name)).scalar_one()
     return spent, ballots
 
@@ -69,7 +71,12 @@ def test_before_opening_and_after_closing(app):
     with app.app_context():
         look = casting.look(meeting.name, meeting.codes[0].code)
     assert look.status == "draft"
-    assert casting.cast(collection=meeting.house, form=meeting.form, reply=meeting.reply(), nonce="0" * 32, slip=meeting.codes[0].token).status == "not_open"
+    assert (
+        casting.cast(
+            collection=meeting.house, form=meeting.form, reply=meeting.reply(), nonce="0" * 32, slip=meeting.codes[0].token
+        ).status
+        == "not_open"
+    )
 
 
 def test_after_closing_phones_are_refused_and_paper_still_enters(app):

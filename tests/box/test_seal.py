@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import delete, insert, select, update
 
 from survey import db
 from survey.box import casting, fragment, keys, merkle, officers, opening, publish, sealing, slip, verify
@@ -47,7 +47,11 @@ def rows_of(table, meeting):
 def alter(meeting):
     row = rows_of(box, meeting)[0]
     with db.deed() as c:
-        c.execute(update(box).where(box.c.collection == meeting.name, box.c.receipt == row["receipt"]).values(ciphertext=bytes(row["ciphertext"])[:-1] + b"x"))
+        c.execute(
+            update(box)
+            .where(box.c.collection == meeting.name, box.c.receipt == row["receipt"])
+            .values(ciphertext=bytes(row["ciphertext"])[:-1] + b"x")
+        )
 
 
 def remove(meeting):
@@ -59,7 +63,11 @@ def swap(meeting):
     one, two = rows_of(box, meeting)[:2]
     with db.deed() as c:
         for row, other in ((one, two), (two, one)):
-            c.execute(update(box).where(box.c.collection == meeting.name, box.c.receipt == row["receipt"]).values(ciphertext=other["ciphertext"], mac=other["mac"]))
+            c.execute(
+                update(box)
+                .where(box.c.collection == meeting.name, box.c.receipt == row["receipt"])
+                .values(ciphertext=other["ciphertext"], mac=other["mac"])
+            )
 
 
 def copy(meeting):
@@ -71,24 +79,53 @@ def copy(meeting):
 def stuff(meeting):
     """A ballot made with the public key, with the slip to go with it: only its MAC is wrong."""
     form = meeting.form
-    sealed = keys.of(meeting.instance, meeting.name).seal(json.dumps({"voice": "", "answers": {}}).encode().ljust(casting.ballot_length(form)))
+    sealed = keys.of(meeting.instance, meeting.name).seal(
+        json.dumps({"voice": "", "answers": {}}).encode().ljust(casting.ballot_length(form))
+    )
     with db.deed() as c:
-        c.execute(insert(box).values(collection=meeting.name, receipt="1111111111", ciphertext=sealed, mac=os.urandom(32), tag=b""))
-        qr = c.execute(select(slip_table.c.qr).where(slip_table.c.collection == meeting.name, slip_table.c.state == "void")).scalars().first()
-        c.execute(update(slip_table).where(slip_table.c.collection == meeting.name, slip_table.c.qr == qr).values(state="spent"))
+        row = {"collection": meeting.name, "receipt": "1111111111", "ciphertext": sealed, "mac": os.urandom(32), "tag": b""}
+        c.execute(insert(box).values(row))
+    change_slip(meeting, "unspent", state="spent")
 
 
 def drop_with_slip(meeting):
     """A ballot taken out and its slip freed, so that the two counts still agree."""
     remove(meeting)
-    with db.deed() as c:
-        qr = c.execute(select(slip_table.c.qr).where(slip_table.c.collection == meeting.name, slip_table.c.state == "spent")).scalars().first()
-        c.execute(update(slip_table).where(slip_table.c.collection == meeting.name, slip_table.c.qr == qr).values(state="unspent"))
+    change_slip(meeting, "spent", state="unspent")
 
 
 def free(meeting):
+    change_slip(meeting, "spent", state="unspent")
+
+
+def change_slip(meeting, of_state, **values):
+    qr = next(row["qr"] for row in rows_of(slip_table, meeting) if row["state"] == of_state)
     with db.deed() as c:
-        c.execute(update(slip_table).where(slip_table.c.collection == meeting.name, slip_table.c.qr == rows_of(slip_table, meeting)[0]["qr"]).values(state="unspent"))
+        c.execute(update(slip_table).where(slip_table.c.collection == meeting.name, slip_table.c.qr == qr).values(**values))
+
+
+def free_and_vote_again(meeting):
+    """A freed slip spent a second time through the front door, with a fresh page."""
+    with db.deed() as c:
+        store = keys.of(meeting.instance, meeting.name)
+        at = next(at for at in range(12) if slip.find(c, store, meeting.name, meeting.codes[at].token).state == "spent")
+        qr = store.slip_hash(meeting.codes[at].token)
+        c.execute(
+            update(slip_table).where(slip_table.c.collection == meeting.name, slip_table.c.qr == qr).values(state="unspent")
+        )
+    assert meeting.vote(at, seed=2, source="rescue").status == "cast"
+
+
+def regroup(meeting):
+    change_slip(meeting, "spent", voice="townships")
+
+
+def change_remark(meeting):
+    row = rows_of(remark, meeting)[0]
+    with db.deed() as c:
+        c.execute(
+            update(remark).where(remark.c.remark == row["remark"]).values(ciphertext=bytes(row["ciphertext"])[:-1] + b"x")
+        )
 
 
 def add_slip(meeting):
@@ -98,14 +135,52 @@ def add_slip(meeting):
 
 @pytest.mark.parametrize(
     ("tamper", "named"),
-    [(alter, "mac"), (remove, "mark"), (swap, "mac"), (copy, "mac"), (stuff, "mac"), (drop_with_slip, "mark"), (free, "slips"), (add_slip, "issued")],
+    [
+        (alter, "mac"), (remove, "mark"), (swap, "mac"), (copy, "mac"), (stuff, "mac"), (drop_with_slip, "mark"), (free, "slips"),
+        (free_and_vote_again, "slips"), (add_slip, "issued"), (regroup, "issued"),
+    ],
 )  # fmt: skip
 def test_tampering_before_the_seal_stops_it_and_is_named(voted, tamper, named):
     tamper(voted)
     with pytest.raises(sealing.Broken) as stop:
         voted.seal()
     assert named in {each.check for each in stop.value.evidence}
-    assert voted.house.state == "closing" and rows_of(box, voted)  # everything is kept
+    assert voted.house.state == "closing" and not voted.house.emptied and rows_of(box, voted)  # everything is kept
+
+
+def test_a_changed_remark_stops_the_seal_and_may_be_left_out(app):
+    meeting = opened(app, kind="opinion", slips=8, voices=("household",))
+    for at in range(6):
+        assert meeting.vote(at).status == "cast"
+    assert len(rows_of(remark, meeting)) == 6 and len({len(row["ciphertext"]) for row in rows_of(remark, meeting)}) == 1
+    meeting.close()
+    change_remark(meeting)
+    with pytest.raises(sealing.Broken) as stop:
+        meeting.seal()
+    assert {each.check for each in stop.value.evidence} == {"remark"}
+    closing = meeting.seal(accepted=["remark"], reason="两人核对后去掉这条留言")["closing"]
+    assert closing["returned"] == 6 and closing["evidence"]
+
+
+def test_a_missing_ballot_is_published_when_two_decide_to_seal_all_the_same(voted):
+    remove(voted)
+    with pytest.raises(officers.Refused):
+        voted.seal(accepted=["mark", "slips"])
+    closing = voted.seal(accepted=["mark", "slips"], reason="少一张，两人决定照计")["closing"]
+    assert closing["returned"] == 11 and len(closing["evidence"]) == 2
+
+
+def test_nothing_enters_once_the_seal_has_taken_the_ballots_out(voted, monkeypatch):
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sealing, "compact", die)
+        with pytest.raises(KeyboardInterrupt):
+            voted.seal()
+    assert voted.house.state == "closing" and voted.house.emptied
+    assert voted.vote(12, source="rescue").status == "closed"
+    assert voted.seal()["closing"]["returned"] == 12
 
 
 def test_a_failing_row_may_be_left_out_by_decision_with_a_reason(voted):
@@ -145,7 +220,9 @@ def test_wrong_passwords_open_nothing_and_the_envelope_does(voted):
     with pytest.raises(keys.WrongPassword):
         sealing.seal(db.engine(), voted.instance, voted.name, scored=SCORED, by="teller", teller=TELLER, scrutineer="not it")
     assert voted.house.state == "closing"
-    published = sealing.seal(db.engine(), voted.instance, voted.name, scored=SCORED, by="teller", envelope=voted.envelope.lower())
+    published = sealing.seal(
+        db.engine(), voted.instance, voted.name, scored=SCORED, by="teller", envelope=voted.envelope.lower()
+    )
     assert published["closing"]["valid"] == 12
 
 
@@ -178,9 +255,13 @@ def test_the_package_verifies_and_every_change_of_it_is_printed(voted, tmp_path)
     with db.reading() as connection:
         files = publish.package(connection, voted.house, with_fragments=True)
         receipts = files["receipts.txt"].decode().split()
-        assert publish.counted(connection, voted.house, receipts[0]) and not publish.counted(connection, voted.house, "0123456789")
+        assert publish.counted(connection, voted.house, receipts[0]) and not publish.counted(
+            connection, voted.house, "0123456789"
+        )
     assert write(tmp_path / "p", files) == []
-    script = subprocess.run([sys.executable, "-I", tmp_path / "p" / "verify.py", tmp_path / "p"], capture_output=True, text=True, check=False)
+    script = subprocess.run(
+        [sys.executable, "-I", tmp_path / "p" / "verify.py", tmp_path / "p"], capture_output=True, text=True, check=False
+    )
     assert script.returncode == 0 and "agrees" in script.stdout
     lines = files["fragments.csv"].decode().splitlines(keepends=True)
     for name, content in (
@@ -210,7 +291,9 @@ if step == "keys":
     keys.Keys.destroy = lambda self, *n: (real(self, n[0]), die())
 from survey import db
 from pathlib import Path
-sealing.seal(db.make_engine({url!r}), Path({instance!r}), {voted.name!r}, scored=frozenset({sorted(SCORED)!r}), by="teller", teller={TELLER!r}, scrutineer={SCRUTINEER!r})
+scored, teller, scrutineer = frozenset({sorted(SCORED)!r}), {TELLER!r}, {SCRUTINEER!r}
+engine = db.make_engine({url!r})
+sealing.seal(engine, Path({instance!r}), {voted.name!r}, scored=scored, by="teller", teller=teller, scrutineer=scrutineer)
 """
     done = subprocess.run([sys.executable, "-c", killer], cwd=Path(__file__).parents[2], check=False)
     assert done.returncode == -signal.SIGKILL
@@ -245,7 +328,15 @@ def test_audit_slips_are_compared_and_left_out_of_the_count(app):
     meeting = draft(app, slips=10)
     with db.deed() as connection:
         collections.change(connection, meeting.name, reasons={"audit_slips": "2"})
-        opening.open_box(connection, meeting.instance, collections.get(connection, meeting.name), teller=TELLER, scrutineer=SCRUTINEER, by="teller", secure=True)
+        opening.open_box(
+            connection,
+            meeting.instance,
+            collections.get(connection, meeting.name),
+            teller=TELLER,
+            scrutineer=SCRUTINEER,
+            by="teller",
+            secure=True,
+        )
     outcomes = [meeting.vote(at) for at in range(8)]
     meeting.close()
     with pytest.raises(officers.Refused):
@@ -272,7 +363,9 @@ def test_officers_are_two_people_who_did_not_make_each_other(app):
 
 
 @given(
-    numbers=st.dictionaries(st.sampled_from(["leaders", "departments", "townships", "village_teams", "households"]), st.integers(0, 40), min_size=1),
+    numbers=st.dictionaries(
+        st.sampled_from(["leaders", "departments", "townships", "village_teams", "households"]), st.integers(0, 40), min_size=1
+    ),
     smallest=st.integers(2, 9),
 )
 @settings(max_examples=300, deadline=None)
