@@ -12,7 +12,7 @@ from survey import access, db, roster
 from survey.access import ROLES, allowed
 from survey.desk import blueprint
 from survey.desk.cycle import chosen
-from survey.desk.form import Boxes, Form, at_most, needed, strip
+from survey.desk.form import Boxes, Form, at_most, choices, needed, strip
 from survey.desk.words import role_name
 
 
@@ -26,12 +26,12 @@ class ChangeForm(Form):
 
     def offer(self, connection: Connection) -> None:
         """Fills in the roles and banners to choose from."""
-        self.roles.choices = [(role, role_name(role)) for role in ROLES]
+        self.roles.choices = choices((role, role_name(role)) for role in ROLES)
         year = chosen(connection)
         banners = [each.banner for each in roster.banners(connection, year.cycle)] if year else []
         if self.banner.data and self.banner.data not in banners and not self.is_submitted():
             banners.append(self.banner.data)
-        self.banner.choices = [("", _("全部旗县")), *((each, each) for each in banners)]
+        self.banner.choices = choices([("", _("全部旗县")), *((each, each) for each in banners)])
 
     def roles_given(self) -> bool:
         """Whether a role was ticked; else says so beside the boxes."""

@@ -22,7 +22,16 @@ def address(house: Collection) -> str:
 
 def door_qr(house: Collection) -> Markup:
     """That address as a QR code in SVG."""
-    image = qrcode.make(address(house), image_factory=qrcode.image.svg.SvgPathImage, border=2, box_size=10)
+    return _drawn(address(house))
+
+
+def code_qr(house: Collection, token: str) -> Markup:
+    """One slip's own address as a QR code in SVG."""
+    return _drawn(f"{address(house)}/{token}")
+
+
+def _drawn(text: str) -> Markup:
+    image = qrcode.make(text, image_factory=qrcode.image.svg.SvgPathImage, border=2, box_size=10)
     stream = io.BytesIO()
     image.save(stream)
     return Markup(stream.getvalue().decode().split("?>", 1)[-1])  # noqa: S704 — made here

@@ -14,6 +14,7 @@ from survey import access, db, roster
 from survey.access import ROLES, allowed
 from survey.desk import blueprint
 from survey.desk.form import Form, optional
+from survey.desk.form import choices as offered
 from survey.roster import Cycle
 from survey.year import yearbook
 from tally.rulebook import Rulebook
@@ -82,7 +83,7 @@ def pick_cycle() -> AnyResponse:
 def new_cycle() -> AnyResponse | tuple[str, int]:
     """A new year under one of the rule files at hand."""
     form = CycleForm()
-    form.measure.choices = [(each, yearbook.rulebook(each).title.zh) for each in yearbook.measures()]
+    form.measure.choices = offered((each, yearbook.rulebook(each).title.zh) for each in yearbook.measures())
     if form.validate_on_submit() and form.year.data:
         try:
             with db.deed() as connection:

@@ -1,11 +1,11 @@
 """What the office's forms share: their guard, their words, a row of boxes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from flask import flash
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import Field, SelectMultipleField
+from wtforms import Field, SelectChoice, SelectMultipleField
 from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -41,6 +41,6 @@ def strip(text: str | None) -> str:
     return (text or "").strip()
 
 
-def stripped(fields: Mapping[str, str]) -> dict[str, str]:
-    """Posted texts without spaces around them."""
-    return {name: text.strip() for name, text in fields.items()}
+def choices(pairs: Iterable[tuple[str, object]]) -> list[SelectChoice]:
+    """What a select or radio field offers, from (value, words)."""
+    return [SelectChoice(value, words) for value, words in pairs]

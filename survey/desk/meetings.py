@@ -14,7 +14,7 @@ from survey.box import collection as collections
 from survey.box.collection import Collection
 from survey.desk import blueprint
 from survey.desk.cycle import rules, this
-from survey.desk.form import Form, at_most, needed, optional, strip
+from survey.desk.form import Form, at_most, choices, needed, optional, strip
 
 DESK = ("office", "staff", "teller", "scrutineer")
 
@@ -23,12 +23,16 @@ class MeetingForm(Form):
     """A new collection."""
 
     banner = SelectField(_l("旗县"), [needed])
-    kind = RadioField(_l("收集什么"), [needed], choices=[("appraisal", _l("总结测评会的民主测评")), ("opinion", _l("民意调查"))])
-    instrument = SelectField(_l("问卷"))
+    kind = RadioField(
+        _l("收集什么"), [needed], choices=[("appraisal", _l("总结测评会的民主测评")), ("opinion", _l("民意调查"))]
+    )
     mode = RadioField(
         _l("怎样进入"),
         [needed],
-        choices=[("slips", _l("测评码：每人一张票，一码一票")), ("link", _l("链接：大家扫同一个码，只限总份数，保密相同、防重复较弱"))],
+        choices=[
+            ("slips", _l("测评码：每人一张票，一码一票")),
+            ("link", _l("链接：大家扫同一个码，只限总份数，保密相同、防重复较弱")),
+        ],
     )
     cap = IntegerField(_l("最多收多少份"), [optional, NumberRange(1, 100_000, _l("请填1到100000"))])
     title = StringField(_l("名称"), [at_most(80)])
@@ -68,8 +72,7 @@ def new_meeting() -> AnyResponse | tuple[str, int]:
         year = this(connection)
         banners = [each.banner for each in roster.banners(connection, year.cycle) if who.sees(each.banner)]
         villages = [each for each in roster.villages(connection, year.cycle) if who.sees(each.banner)]
-        form.instrument.choices = [("opinion", _("附件4民意调查问卷（默认）"))]
-    form.banner.choices = [("", ""), *((each, each) for each in banners)]
+    form.banner.choices = choices([("", ""), *((each, each) for each in banners)])
     if form.validate_on_submit() and _whole(form):
         kind = form.kind.data
         smallest = int(rules(year).in_effect.get("smallest_group", "5"))
@@ -84,7 +87,7 @@ def new_meeting() -> AnyResponse | tuple[str, int]:
                 kind=kind,
                 mode=form.mode.data,
                 title=title,
-                instrument="appraisal" if kind == "appraisal" else form.instrument.data,
+                instrument=kind,
                 village=strip(form.village.data) if kind == "opinion" else "",
                 cap=form.cap.data if form.mode.data == "link" else None,
                 trial=bool(form.trial.data),
@@ -113,7 +116,7 @@ def _begun() -> dict[str, object]:
     """What a link to the page has filled in already."""
     asked = request.args
     begun = {name: asked[name] for name in ("banner", "kind", "mode", "village") if name in asked}
-    return {"kind": "appraisal", "mode": "slips", "instrument": "opinion", **begun}
+    return {"kind": "appraisal", "mode": "slips", **begun}
 
 
 def _whole(form: MeetingForm) -> bool:

@@ -17,7 +17,7 @@ from survey import roster as rosters
 from survey.access import allowed
 from survey.desk import blueprint
 from survey.desk.cycle import rules, this
-from survey.desk.form import Form, at_most, needed, strip
+from survey.desk.form import Form, at_most, choices, needed, strip
 from survey.desk.uploaded import Unwelcome, laid_out
 from survey.desk.words import level_name, position_name
 from survey.roster import LEVELS, POSITIONS, Banner, Cycle, Person, Village
@@ -78,7 +78,7 @@ def roster() -> str:
 def new_banner() -> AnyResponse | tuple[str, int]:
     """A banner more."""
     form = BannerForm()
-    form.level.choices = [("", ""), *((each, level_name(each)) for each in LEVELS)]
+    form.level.choices = choices([("", ""), *((each, level_name(each)) for each in LEVELS)])
     if form.validate_on_submit():
         with db.deed() as connection:
             year = this(connection)
@@ -121,7 +121,7 @@ def banner(name: str) -> AnyResponse | tuple[str, int]:
         people = rosters.people(connection, year.cycle, name)
         villages = rosters.villages(connection, year.cycle, name)
     form = BannerForm(banner=name, league=found.league, level=found.level, poverty_rank=found.poverty_rank or "")
-    form.level.choices = [("", ""), *((each, level_name(each)) for each in LEVELS)]
+    form.level.choices = choices([("", ""), *((each, level_name(each)) for each in LEVELS)])
     if request.method == "POST" and not access.me().may("office"):
         abort(403)
     if form.validate_on_submit():
@@ -216,7 +216,7 @@ def _banner(form: BannerForm) -> Banner:
 
 def _person(year: Cycle, name: str, found: Person | None) -> AnyResponse | tuple[str, int]:
     form = PersonForm(obj=found)
-    form.position.choices = [(each, position_name(each)) for each in POSITIONS]
+    form.position.choices = choices((each, position_name(each)) for each in POSITIONS)
     if form.validate_on_submit():
         with db.deed() as connection:
             new = Person(
