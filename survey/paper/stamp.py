@@ -4,6 +4,7 @@ Laying out a page costs a tenth of a second, drawing a code into a clone about a
 page's stream and fonts, so a job of many thousands stays small.
 """
 
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
 from typing import BinaryIO
@@ -77,9 +78,11 @@ def copies(
         done = 0
         for drawing in drawings:
             for (box, resources, base), drawn in zip(bases, drawing, strict=True):
+                # Packed at once: thousands of open streams would be what fills the memory.
+                packed = pdf.make_stream(zlib.compress(drawn), Filter=Name.FlateDecode)
                 copy = Dictionary(
                     Type=Name.Page, MediaBox=box, Resources=resources,
-                    Contents=Array([before, base, after, pdf.make_stream(drawn)]),
+                    Contents=Array([before, base, after, packed]),
                 )  # fmt: skip
                 pdf.pages.append(pikepdf.Page(pdf.make_indirect(copy)))
             done += 1
