@@ -1,244 +1,349 @@
-/* The respondent's script (ES2017). Everything works without it; with it: one step at a time, a draft, an outbox. */
+/* The respondent's script (ES2017, no build). Every page works without it; with it: a step at a time, a draft, an outbox. */
+'use strict';
+
+const isNumber = t => /^[+-]?\d+(\.\d+)?$/.test(t) && t.replace(/\D/g, '').length < 16;
+
+/* The rules of survey/instrument.py `holds`; tests/vectors/conditions.json tests both. */
+function holds(c, answers, subject) {
+  if (!c) return true;
+  if (c.not) return !holds(c.not, answers, subject);
+  if (c.all) return c.all.every(e => holds(e, answers, subject));
+  if (c.any) return c.any.some(e => holds(e, answers, subject));
+  const own = (answers[subject] || {})[c.q], value = own && own.length ? own : (answers[''] || {})[c.q];
+  const chosen = value == null ? [] : [].concat(value);
+  if ('answered' in c) return chosen.length > 0 === Boolean(c.answered);
+  if (c.is) return chosen.some(e => c.is.includes(e));
+  const n = chosen.length && isNumber(chosen[0]) ? Number(chosen[0]) : NaN;
+  if ('lt' in c) return n < c.lt;
+  if ('le' in c) return n <= c.le;
+  if ('gt' in c) return n > c.gt;
+  if ('ge' in c) return n >= c.ge;
+  throw new Error('unknown condition');
+}
+
 (function () {
-  'use strict';
-  var doc = document, $ = function (s, e) { return (e || doc).querySelector(s); }, all = function (s, e) { return [].slice.call((e || doc).querySelectorAll(s)); };
-  var store = { get: function (k) { try { return JSON.parse(localStorage.getItem(k)); } catch (e) { return null; } },
-    put: function (k, v) { try { localStorage.setItem(k, JSON.stringify(v)); return true; } catch (e) { return false; } },
-    drop: function (k) { try { localStorage.removeItem(k); } catch (e) { /* nothing was kept */ } } };
-  var diag = $('#diag');
+  const root = document.documentElement, $ = (s, e) => (e || document).querySelector(s), all = (s, e) => Array.from((e || document).querySelectorAll(s));
+  const element = (tag, text, cls) => { const e = document.createElement(tag); if (text) e.textContent = text; if (cls) e.className = cls; return e; };
+  const button = (text, deed, cls) => { const b = element('button', text, cls); b.type = 'button'; b.onclick = deed; return b; };
+  const bar = (...buttons) => { const b = element('div', '', 'bar'); buttons.forEach(e => b.appendChild(e)); return b; };
+
+  /* ---- what this phone keeps; what the storage will not take, this page holds in memory ---- */
+  const memory = {};
+  const kept = {
+    get: k => { let v = null; try { v = localStorage.getItem(k); } catch (e) { v = null; } v = v === null ? memory[k] : v; return v ? JSON.parse(v) : null; },
+    set: (k, o) => { memory[k] = JSON.stringify(o); try { localStorage.setItem(k, memory[k]); return true; } catch (e) { return false; } },
+    drop: k => { delete memory[k]; try { localStorage.removeItem(k); } catch (e) { /* nothing was kept */ } },
+    keys: p => { let k = []; try { k = Object.keys(localStorage); } catch (e) { k = []; } return Array.from(new Set(k.concat(Object.keys(memory)))).filter(e => e.startsWith(p)); },
+  };
+
+  /* ---- /diag and the code's field ---- */
+  const diag = $('#diag'), code = $('#code');
   if (diag) {
-    var can = { storage: store.put('t', 1), voice: !!(window.speechSynthesis && speechSynthesis.getVoices), worker: 'serviceWorker' in navigator, online: navigator.onLine, crypto: !!(window.crypto && crypto.getRandomValues) };
-    store.drop('t');
-    all('[data-a]', diag).forEach(function (d) { d.textContent = can[d.dataset.a] ? d.dataset.yes : d.dataset.no; });
-    if ($('#abilities')) $('#abilities').value = Object.keys(can).filter(function (k) { return can[k]; }).join(',');
+    kept.set('ceping/t', 1);
+    let storage = false;
+    try { storage = localStorage.getItem('ceping/t') === '1'; } catch (e) { storage = false; }
+    kept.drop('ceping/t');
+    const can = { storage, voice: 'speechSynthesis' in window, worker: 'serviceWorker' in navigator, online: navigator.onLine, crypto: Boolean(window.crypto && crypto.getRandomValues) };
+    all('[data-a]', diag).forEach(d => { d.textContent = can[d.dataset.a] ? d.dataset.yes : d.dataset.no; });
+    if ($('#abilities')) $('#abilities').value = Object.keys(can).filter(k => can[k]).join(',');
   }
-  var form = $('#answer');
-  if (!form || !form.dataset.c) return;
-  doc.documentElement.classList.add('js');
-  var W = JSON.parse($('#words').textContent), C = form.dataset.c, link = form.dataset.mode === 'link';
-  var t = function (k, o) { return W[k].replace(/\{(\w+)\}/g, function (_, x) { return o[x]; }); };
-  var hash = function (s) { var h = 2166136261; for (var i = 0; i < s.length; i++) h = Math.imul(h ^ s.charCodeAt(i), 16777619); return (h >>> 0).toString(36); };
-  var draftKey = 'd:' + C + ':' + (link ? '' : hash(form.elements.slip.value)), outKey = 'o:' + C, sentKey = 'n:' + C;
-  var steps = all('.step', form), at = 0, back = $('#back'), next = $('#next'), go = $('#go'), last = $('#last'), out = $('#out'), memory = [], busy = false, wait = 0, timer;
+  if (code) code.addEventListener('change', () => { const v = code.value.replace(/[\s-]/g, '').toUpperCase(); if (v.length === 10) code.value = v.slice(0, 5) + '-' + v.slice(5); });
+  if (!$('#words') || !window.fetch || !window.URLSearchParams) return;
+  const W = JSON.parse($('#words').textContent), say = (k, o) => W[k].replace(/\{(\w+)\}/g, (_, x) => o[x]);
+  const form = $('#answer[data-c]'), told = $('#told'), out = $('#out'), last = $('#last'), here = form || told;
+  const C = here ? here.dataset.c : '', link = here && here.dataset.mode === 'link', slip = form ? form.elements.slip.value : told ? told.dataset.slip : '';
+  const draftKey = 'ceping/draft/' + C + '/' + (link ? '' : slip);
 
-  /* ---- conditions: the server's rules, held to the same test vectors ---- */
-  function holds(c, a, s) {
-    if (!c) return true;
-    if (c.not) return !holds(c.not, a, s);
-    if (c.all) return c.all.every(function (x) { return holds(x, a, s); });
-    if (c.any) return c.any.some(function (x) { return holds(x, a, s); });
-    var v = (a[s] || {})[c.q]; if (v === undefined || v === '' || v.length === 0) v = (a[''] || {})[c.q];
-    var got = v === undefined || v === '' ? [] : [].concat(v);
-    if ('answered' in c) return got.length > 0 === !!c.answered;
-    if (c.is) return got.some(function (x) { return c.is.indexOf(x) >= 0; });
-    var n = got.length ? Number(got[0]) : NaN;
-    if (isNaN(n)) return false;
-    if ('lt' in c) return n < Number(c.lt); if ('le' in c) return n <= Number(c.le);
-    if ('gt' in c) return n > Number(c.gt); if ('ge' in c) return n >= Number(c.ge);
-    throw new Error('condition');
+  /* ---- the outbox: sent is only what the server's JSON says, with this nonce and a receipt ---- */
+  const FINAL = /^(already_used|void|unknown|desk_only|first_counts)$/;
+  const inbox = () => kept.keys('ceping/out/').map(key => ({ key, item: kept.get(key) })).filter(e => e.item && (!C || e.item.c === C));
+  const unsent = () => inbox().filter(e => e.item.fields);
+  let flushing = null, wait = 5, timer = 0, full = false;
+  const line = (address, options) => {
+    const stop = window.AbortController ? new AbortController() : null;
+    const late = new Promise((_, no) => setTimeout(() => { no(new Error('late')); if (stop) stop.abort(); }, 30000));
+    return Promise.race([fetch(address, Object.assign({ credentials: 'omit', cache: 'no-store', redirect: 'error', signal: stop ? stop.signal : undefined }, options)).then(r => r.json()), late]);
+  };
+  async function post(item) {
+    const body = new URLSearchParams();
+    Object.keys(item.fields).forEach(k => item.fields[k].forEach(v => body.append(k, v)));
+    ['nonce', 'slip', 'voice'].forEach(k => { if (item[k]) body.append(k, item[k]); });
+    body.append('lang', root.lang.slice(0, 2));
+    try {
+      const j = await line('/v/' + item.c + '/cast', { method: 'POST', body, headers: { Accept: 'application/json' } });
+      return j && j.nonce === item.nonce && typeof j.status === 'string' ? j : null;
+    } catch (e) { return null; }
   }
-  window.phoneHolds = holds;
-  function answers() {
-    var a = {};
-    all('.q', form).forEach(function (q) {
-      var m = /^q\.([^]*)\.([^.]*)$/.exec(q.id); if (!m) return;
-      var v = values(q); if (v.length) (a[m[1]] = a[m[1]] || {})[m[2]] = v;
-    });
-    return a;
+  function settle(key, item, j) {
+    if (!j) return;
+    if (j.receipt && (j.status === 'cast' || j.status === 'again')) {
+      kept.drop(key); kept.set('ceping/ok/' + item.c + '/' + j.receipt, 1);
+      if (item.slip) try { sessionStorage.setItem('ceping/done/' + item.c + '/' + item.slip, JSON.stringify(j)); } catch (e) { /* only a comfort */ }
+    } else if (FINAL.test(j.status)) kept.set(key, { c: item.c, nonce: item.nonce, why: j.text }); /* it will never count: its marks go, the word stays */
+    else if (j.text && j.status !== 'busy') { item.why = j.text; kept.set(key, item); }
   }
-  function values(q) { return all('input,textarea', q).filter(function (i) { return (i.type === 'radio' || i.type === 'checkbox') ? i.checked : i.value.trim(); }).map(function (i) { return i.value.trim(); }); }
-  function conditions() {
-    for (var turn = 0; turn < 3; turn++) {
-      var a = answers();
-      steps.forEach(function (st) {
-        var on = holds(st.dataset.if && JSON.parse(st.dataset.if), a, st.dataset.s || '');
-        st.off = !on;
-        all('.q', st).forEach(function (q) {
-          var yes = on && holds(q.dataset.if && JSON.parse(q.dataset.if), a, st.dataset.s || '');
-          q.off = !yes; q.hidden = !yes;
-          all('input,textarea', q).forEach(function (i) { i.disabled = !yes; });
-        });
-        var qs = all('.q', st); if (qs.length && qs.every(function (q) { return q.off; })) st.off = true;
-      });
+  const answered = {};
+  async function sweep() {
+    for (const e of unsent()) {
+      const j = await post(e.item);
+      answered[e.item.nonce] = j; settle(e.key, e.item, j);
+      if (!j) break;
     }
   }
-  var live = function () { return steps.filter(function (s) { return !s.off; }); };
-
-  /* ---- one step at a time ---- */
-  function show(n, focus) {
-    conditions();
-    var on = live(); at = Math.max(0, Math.min(n, on.length - 1));
-    steps.forEach(function (s) { s.hidden = s !== on[at]; });
-    back.hidden = at === 0; next.hidden = at === on.length - 1; go.hidden = !next.hidden;
-    var small = $('.at', on[at]); if (!small) { small = doc.createElement('p'); small.className = 'at who'; on[at].insertBefore(small, on[at].firstChild); }
-    if (!on[at].dataset.who) small.textContent = t('at', { n: at + 1, of: on.length });
-    if (focus) { var h = $('h2,legend,label', on[at]); h.tabIndex = -1; h.focus({ preventScroll: true }); window.scrollTo(0, Math.max(0, on[at].getBoundingClientRect().top + window.pageYOffset - 8)); }
-  }
-  $('#bar').classList.add('stick');
-  back.onclick = function () { show(at - 1, true); keep(); };
-  next.onclick = function () { show(at + 1, true); keep(); };
-
-  /* ---- the draft ---- */
-  function fields() {
-    var f = {};
-    all('input,textarea', form).forEach(function (i) {
-      if (!i.name || i.disabled || ((i.type === 'radio' || i.type === 'checkbox') && !i.checked) || i.value === '') return;
-      (f[i.name] = f[i.name] || []).push(i.value);
-    });
-    return f;
-  }
-  function keep() { var f = fields(); ['nonce', 'slip', 'lang', 'size'].forEach(function (k) { delete f[k]; }); store.put(draftKey, { f: f, at: at, n: form.elements.nonce.value }); }
-  function fill(d) {
-    all('input,textarea', form).forEach(function (i) {
-      if (!i.name || i.type === 'hidden') return;
-      var v = d.f[i.name] || [];
-      if (i.type === 'radio' || i.type === 'checkbox') i.checked = v.indexOf(i.value) >= 0; else i.value = v[0] || '';
-    });
-  }
-  form.addEventListener('change', function (e) {
-    var q = e.target.closest('.q');
-    if (q && q.dataset.most && values(q).length > Number(q.dataset.most)) { e.target.checked = false; tell(q, t('most', { n: q.dataset.most })); } else if (q) tell(q, '');
-    conditions(); keep();
-  });
-  form.addEventListener('input', function (e) { if (e.target.tagName === 'TEXTAREA') keep(); });
-  function tell(q, words) {
-    var p = $('.why', q); if (!p && words) { p = doc.createElement('p'); p.className = 'why'; p.setAttribute('role', 'alert'); q.insertBefore(p, q.children[1]); }
-    if (p) p.textContent = words;
-  }
-
-  /* ---- check and send ---- */
-  function el(tag, text, cls) { var e = doc.createElement(tag); if (text) e.textContent = text; if (cls) e.className = cls; return e; }
-  function blanks() {
-    var n = 0, list = [];
-    live().forEach(function (s) {
-      var names = all('fieldset.q', s).filter(function (q) { return !q.off && q.id !== 'voice' && !values(q).length; }).map(function (q) { return $('legend', q).firstChild.textContent.trim() || $('legend', q).textContent.trim(); });
-      if (names.length) { n += names.length; var h = $('h2', s); list.push([h ? h.lastChild.textContent : '', names.join('、'), s]); }
-    });
-    return { n: n, list: list };
-  }
-  form.addEventListener('submit', function (e) {
-    if (e.submitter && e.submitter.getAttribute('formaction')) return;
-    e.preventDefault();
-    if (!go.hidden || next.hidden) review(); else show(at + 1, true);
-  });
-  function review() {
-    var voice = $('#voice'); if (voice && !values(voice).length) { show(live().indexOf(voice.closest('.step')), true); tell(voice, W.voice); return; }
-    var b = blanks(), total = all('fieldset.q', form).filter(function (q) { return !q.off && q.id !== 'voice'; }).length;
-    last.textContent = ''; last.appendChild(el('h2', b.n === 0 ? W.all : b.n === total ? W.none : t('left', { n: b.n })));
-    var ul = el('ul', '', 'blanks');
-    b.list.forEach(function (x) { var li = el('li'), a = el('a', (x[0] ? x[0] + ' ' : '') + x[1]); a.href = '#answer'; a.onclick = function (e) { e.preventDefault(); form.hidden = false; last.hidden = true; show(live().indexOf(x[2]), true); }; li.appendChild(a); ul.appendChild(li); });
-    last.appendChild(ul);
-    var bar = el('div', '', 'bar'), no = el('button', W.back), yes = el('button', W.send, 'main'); no.type = yes.type = 'button';
-    no.onclick = function () { form.hidden = false; last.hidden = true; show(at, true); };
-    yes.onclick = function () { yes.disabled = true; send(); };
-    bar.appendChild(no); bar.appendChild(yes); last.appendChild(bar);
-    form.hidden = true; last.hidden = false; last.focus(); window.scrollTo(0, 0);
-  }
-  var box = function () { return store.get(outKey) || memory; };
-  function setBox(list) { if (store.put(outKey, list)) { memory = []; return true; } memory = list; return false; }
-  function send() {
-    var f = fields();
-    var list = box().filter(function (x) { return x.nonce[0] !== f.nonce[0]; }).concat([f]);
-    var kept = setBox(list);
-    last.textContent = ''; last.appendChild(el('p', W.sending, 'big'));
-    flush(f.nonce[0]).then(function (mine) { result(mine, kept); });
-  }
-  function result(mine, kept) {
-    last.textContent = '';
-    if (mine && mine.receipt) {
-      store.drop(draftKey);
-      last.classList.add('done');
-      last.appendChild(el('h2', mine.text || W.sent)); last.appendChild(el('p', W.receipt)); last.appendChild(el('p', mine.receipt.slice(0, 5) + '-' + mine.receipt.slice(5), 'code'));
-      var qr = el('div', '', 'qr'); qr.setAttribute('role', 'img'); qr.setAttribute('aria-label', W.receipt); qr.innerHTML = mine.qr || ''; last.appendChild(qr);
-    } else if (mine && mine.faults) {
-      form.hidden = false; last.hidden = true; Object.keys(mine.faults).forEach(function (k) { var q = doc.getElementById(k); if (q) { tell(q, mine.faults[k]); show(live().indexOf(q.closest('.step')), true); } }); return;
-    } else {
-      last.appendChild(el('p', mine && mine.text ? mine.text : kept ? W.kept : W.full, 'big'));
-      if (link) store.drop(draftKey);
-    }
-    if (link) { var bar = el('div', '', 'bar'), b = el('button', W.next, 'main'); b.type = 'button'; b.onclick = fresh; bar.appendChild(b); last.appendChild(bar); }
-    last.focus(); outbox();
-  }
-  function fresh() {
-    var bytes = new Uint8Array(16), hex = ''; crypto.getRandomValues(bytes); bytes.forEach(function (b) { hex += (b + 256).toString(16).slice(1); });
-    store.drop(draftKey); form.reset(); all('input,textarea', form).forEach(function (i) { if (i.type === 'radio' || i.type === 'checkbox') i.checked = false; else if (i.type !== 'hidden') i.value = ''; });
-    all('.why', form).forEach(function (p) { p.textContent = ''; });
-    form.elements.nonce.value = hex; form.hidden = false; last.hidden = true; last.classList.remove('done'); show(0, true);
-  }
-
-  /* ---- the outbox: an answer is sent only when the server's JSON repeats its nonce with a receipt ---- */
-  function post(f) {
-    var b = new URLSearchParams(); Object.keys(f).forEach(function (k) { if (k !== 'told') f[k].forEach(function (v) { b.append(k, v); }); });
-    var stop = window.AbortController ? new AbortController() : null, clock = setTimeout(function () { if (stop) stop.abort(); }, 20000);
-    return fetch('/v/' + C + '/cast', { method: 'POST', body: b, headers: { Accept: 'application/json' }, credentials: 'omit', cache: 'no-store', redirect: 'error', signal: stop ? stop.signal : undefined })
-      .then(function (r) { return r.json(); }).then(function (j) { clearTimeout(clock); return j && j.nonce === f.nonce[0] && typeof j.status === 'string' ? j : null; }, function () { clearTimeout(clock); return null; });
-  }
-  function flush(wanted) {
-    if (busy) return Promise.resolve(null);
-    busy = true; clearTimeout(timer);
-    var mine = null, failed = false;
-    return box().reduce(function (chain, f) {
-      return chain.then(function () {
-        if (failed && f.nonce[0] !== wanted) return null;
-        return post(f).then(function (j) {
-          if (f.nonce[0] === wanted) mine = j;
-          if (j && j.receipt) { setBox(box().filter(function (x) { return x.nonce[0] !== f.nonce[0]; })); store.put(sentKey, (store.get(sentKey) || 0) + 1); return; }
-          if (j && (j.status === 'faults' || (!link && /^(already_used|unknown|void|desk_only|bad_nonce)$/.test(j.status)))) { setBox(box().filter(function (x) { return x.nonce[0] !== f.nonce[0]; })); return; }
-          if (j && j.text) { setBox(box().map(function (x) { if (x.nonce[0] === f.nonce[0]) x.told = j.text; return x; })); if (j.status === 'busy') failed = true; return; }
-          failed = true;
-        });
-      });
-    }, Promise.resolve()).then(function () {
-      busy = false; wait = failed ? Math.min((wait || 2500) * 2, 300000) : 0;
-      if (box().length) timer = setTimeout(function () { flush().then(outbox); }, wait || 60000);
-      return mine;
-    });
+  async function flush() {
+    clearTimeout(timer);
+    while (flushing) await flushing;
+    flushing = sweep();
+    await flushing;
+    flushing = null;
+    const left = unsent().length;
+    wait = left ? Math.min(wait * 2, 300) : 5;
+    if (left) timer = setTimeout(flush, wait * 1000);
+    changed(); outbox();
   }
   function outbox() {
-    var list = box(), sent = store.get(sentKey) || 0;
-    out.hidden = !list.length && !(link && sent);
-    out.textContent = '';
-    var p = el('p', t('unsent', { n: list.length, m: sent })); p.setAttribute('role', 'status'); out.appendChild(p);
-    list.forEach(function (x) { if (x.told) out.appendChild(el('p', x.told, 'why')); });
-    if (!list.length) return;
-    var bar = el('div', '', 'bar'), b = el('button', t('retry', { n: list.length })), s = el('button', W.save); b.type = s.type = 'button';
-    b.onclick = function () { b.disabled = true; wait = 0; flush().then(outbox); };
-    s.onclick = function () { var a = el('a'); a.href = URL.createObjectURL(new Blob([JSON.stringify({ rescue: 1, collection: C, answers: list.map(function (x) { var y = Object.assign({}, x); delete y.told; return y; }) })], { type: 'application/json' })); a.download = 'rescue-' + C + '-' + list.length + '.json'; doc.body.appendChild(a); a.click(); a.remove(); };
-    bar.appendChild(b); bar.appendChild(s); out.appendChild(bar);
+    if (!out) return;
+    const list = inbox(), n = list.filter(e => e.item.fields).length, m = C ? kept.keys('ceping/ok/' + C + '/').length : 0;
+    out.hidden = !list.length && !(link && m); out.textContent = '';
+    if (n || link) { const p = element('p', say('unsent', { n, m })); p.setAttribute('role', 'status'); out.appendChild(p); }
+    if (full && n) out.appendChild(element('p', W.full, 'why'));
+    list.filter(e => e.item.why).forEach(e => { out.appendChild(element('p', e.item.why, 'why')); if (!e.item.fields) out.appendChild(bar(button(W.seen, () => { kept.drop(e.key); outbox(); }))); });
+    if (n) { out.appendChild(bar(button(say('retry', { n }), again, 'main'), button(W.save, rescue))); out.appendChild(element('p', W.plain, 'note')); }
   }
-  window.addEventListener('online', function () { wait = 0; flush().then(outbox); });
-  doc.addEventListener('visibilitychange', function () { if (!doc.hidden) { flush().then(outbox); poll(); } });
-  window.addEventListener('pageshow', function (e) { if (e.persisted) { outbox(); poll(); } });
-  window.addEventListener('storage', outbox);
+  function again() { wait = 2.5; return flush(); }
+  function rescue() {
+    const list = unsent().map(e => e.item).map(({ c, nonce, slip, voice, fields }) => ({ collection: c, nonce, slip, voice, fields }));
+    const a = element('a'); a.href = URL.createObjectURL(new Blob([JSON.stringify({ rescue: 1, answers: list })], { type: 'application/json' }));
+    a.download = 'rescue-' + (C || 'all') + '-' + list.length + '.json'; document.body.appendChild(a); a.click(); a.remove();
+  }
+  window.addEventListener('online', again);
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) { if (unsent().length) again(); if (C) poll(); } });
+  window.addEventListener('storage', e => { if (e.key && e.newValue === null) delete memory[e.key]; outbox(); changed(e.key); });
+  let changed = () => {}; /* set below, where there is a form */
 
-  /* ---- the announced end reaches pages that are open and never resets them ---- */
-  var clock = $('#clock'), ends = 0, skew = 0;
-  function poll() {
-    fetch('/v/' + C + '/status', { credentials: 'omit', cache: 'no-store' }).then(function (r) { return r.json(); }).then(function (j) {
-      ends = j.closes_at ? Date.parse(j.closes_at) : 0; skew = j.now * 1000 - Date.now();
-      if (/^(closing|sealed|void_collection)$/.test(j.status)) ends = 1;
+  /* ---- the announced end reaches open pages and never resets them ---- */
+  const clock = $('#clock');
+  let end = 0, over = false;
+  async function poll() {
+    try {
+      const j = await line('/v/' + C + '/status'), was = told && told.dataset.status;
+      if (j.collection !== C) return;
+      if (was === 'draft' && j.status === 'ready' && told.dataset.get) location.reload();
+      over = /^(closing|sealed|void_collection)$/.test(j.status);
+      end = typeof j.left === 'number' ? performance.now() + j.left * 1000 : 0;
       tick();
-    }, function () { /* no network: the page stays as it is */ });
+    } catch (e) { /* no network: the page stays as it is */ }
   }
   function tick() {
-    if (!ends) { clock.hidden = true; return; }
-    var left = Math.max(0, Math.round((ends - Date.now() - skew) / 1000));
-    clock.hidden = false; clock.textContent = left ? t('ends', { n: t('min', { n: Math.floor(left / 60), s: left % 60 }) }) : W.over;
+    if (!clock || !form) return;
+    const left = Math.ceil((end - performance.now()) / 1000);
+    clock.hidden = !end && !over;
+    if (!clock.hidden) clock.textContent = over || left <= 0 ? W.over : say('ends', { n: say('min', { n: Math.floor(left / 60), s: left % 60 }) });
   }
-  setInterval(tick, 1000); setInterval(function () { if (!doc.hidden) poll(); }, 30000);
+  if (C) { setTimeout(poll, 8000); setInterval(() => { if (!document.hidden) poll(); }, 20000); setInterval(tick, 1000); }
 
-  /* ---- read to me, where the browser has a voice ---- */
-  if (window.speechSynthesis && window.SpeechSynthesisUtterance) {
-    steps.forEach(function (s) {
-      var b = el('button', W.read, 'say'); b.type = 'button';
-      b.onclick = function () { speechSynthesis.cancel(); var u = new SpeechSynthesisUtterance(all('h2,legend,.row span,.list span', s).filter(function (e) { return !e.closest('[hidden]'); }).map(function (e) { return e.textContent; }).join('。')); u.lang = doc.documentElement.lang; speechSynthesis.speak(u); };
-      s.appendChild(b);
-    });
+  /* ---- a page that only tells: an answer still waiting here is sent, its receipt shown ---- */
+  if (told && told.dataset.status === 'spent') {
+    kept.drop(draftKey);
+    let j = null;
+    try { j = JSON.parse(sessionStorage.getItem('ceping/done/' + C + '/' + slip)); } catch (e) { j = null; }
+    const mine = unsent().find(e => e.item.slip === slip);
+    if (j) receipt(j); else if (mine) flush().then(() => { const r = answered[mine.item.nonce]; if (r && r.receipt) receipt(r); });
   }
-  if (link && 'serviceWorker' in navigator) navigator.serviceWorker.register('/worker.js').catch(function () { /* only an extra */ });
-  var d = store.get(draftKey), posted = $('#summary');
-  if (d && !posted) { fill(d); if (d.n && link) form.elements.nonce.value = d.n; }
-  show(d && !posted ? d.at : 0);
-  if (posted) { var bad = $('.q.wrong', form); if (bad) show(live().indexOf(bad.closest('.step'))); posted.focus(); }
-  outbox(); poll(); if (box().length) flush().then(outbox);
+  function receipt(j) {
+    const to = form ? last : told, qr = element('div', '', 'qr');
+    to.textContent = ''; to.classList.add('done');
+    to.appendChild(element('h2', j.text || W.sent)); to.appendChild(element('p', W.receipt)); to.appendChild(element('p', j.receipt.slice(0, 5) + '-' + j.receipt.slice(5), 'code'));
+    qr.setAttribute('role', 'img'); qr.setAttribute('aria-label', W.receipt);
+    const svg = new DOMParser().parseFromString(j.qr || '', 'image/svg+xml').documentElement;
+    if (svg.nodeName === 'svg') { qr.appendChild(document.importNode(svg, true)); to.appendChild(qr); }
+    to.appendChild(element('p', W.what));
+  }
+  outbox();
+  if (unsent().length) flush();
+  if (!form) return;
+
+  /* ---- one step at a time ---- */
+  const steps = all('.step', form), back = $('#back'), next = $('#next'), go = $('#go'), switches = all('nav button');
+  const mine = location.pathname === '/v/' + C || location.pathname === '/v/' + C + '/' + slip; /* a page that can be fetched again */
+  const rule = (e, k) => { const p = '_' + k; if (!(p in e)) e[p] = e.dataset[k] ? JSON.parse(e.dataset[k]) : null; return e[p]; };
+  const inputs = e => all('input,textarea', e).filter(i => i.name && i.type !== 'hidden'), pick = i => i.type === 'radio' || i.type === 'checkbox';
+  const values = q => inputs(q).filter(i => pick(i) ? i.checked : i.value.trim()).map(i => i.value.trim());
+  let at = 0, done = false, seen = { open: steps, blanks: [], faults: [], fields: {} };
+  function wrong(q, v) {
+    const d = q.dataset, n = Number(v[0]);
+    if (d.most && v.length > d.most) return say('most', { n: d.most });
+    if (d.kind === 'date') return /^\d{4}-\d\d-\d\d$/.test(v[0]) ? '' : W.date;
+    if (d.kind !== 'integer' && d.kind !== 'decimal') return '';
+    if (!isNumber(v[0]) || (d.kind === 'integer' && n % 1)) return W.number;
+    return (d.min && n < d.min) || (d.max && n > d.max) ? W.range : '';
+  }
+  /* One walk in the order of the page, as the server reads it: what is asked, answered, blank, wrong. */
+  function walk() {
+    const answers = {}, found = { open: [], blanks: [], faults: [], fields: {}, marks: 0 };
+    steps.forEach(step => {
+      const s = step.dataset.s || '', on = holds(rule(step, 'if'), answers, s);
+      let any = false;
+      all('.q', step).forEach(q => {
+        q.hidden = !(on && holds(rule(q, 'if'), answers, s));
+        if (q.hidden) return;
+        any = true;
+        const v = values(q), name = q.id, d = q.dataset;
+        if (!v.length) {
+          if (d.required) found.faults.push([q, name === 'voice' ? W.voice : W.required]); else if (d.kind !== 'text' && d.kind !== 'note') found.blanks.push([q, step]);
+          return;
+        }
+        let why = wrong(q, v);
+        if (!why && d.kind !== 'text' && name !== 'voice') {
+          answers[s] = answers[s] || {}; answers[s][d.q] = d.kind === 'many' ? v : v[0];
+          if (!holds(rule(q, 'must'), answers, s)) { delete answers[s][d.q]; why = d.mustText || W.constraint; }
+        }
+        if (why) { found.faults.push([q, why]); return; }
+        if (name !== 'voice') { found.fields[name] = v; if (d.kind !== 'text') found.marks += 1; }
+      });
+      if (any) found.open.push(step);
+    });
+    seen = found;
+    return found;
+  }
+  function show(n, focus) {
+    walk();
+    const on = seen.open, now = on[at = Math.max(0, Math.min(n, on.length - 1))];
+    steps.forEach(s => { s.hidden = s !== now; });
+    all('.first').forEach(e => { e.hidden = at > 0; });
+    form.hidden = false; last.hidden = true;
+    arrows();
+    if (!now.dataset.who) { let p = $('.at', now); if (!p) { p = element('p', '', 'at who'); now.insertBefore(p, now.firstChild); } p.textContent = say('at', { n: at + 1, of: on.length }); }
+    if (focus) { now.tabIndex = -1; now.focus({ preventScroll: true }); scrollTo(0, 0); }
+  }
+  function arrows() {
+    const on = seen.open, end = at >= on.length - 1;
+    back.hidden = at === 0; next.hidden = end; go.hidden = !end;
+    const label = (b, s) => { b.textContent = s && s.dataset.who ? b.dataset.person : b.dataset.step; };
+    label(next, on[at + 1]); label(back, on[at - 1]);
+  }
+  const step = n => { show(n, true); keep(); if (mine) history.pushState({ at }, ''); };
+  next.onclick = () => step(at + 1);
+  back.onclick = () => { if (mine && history.state && history.state.at === at && at > 0) history.back(); else step(at - 1); };
+  window.addEventListener('popstate', e => { if (!done) show(e.state ? e.state.at : 0, true); });
+
+  /* ---- the draft, kept on every change until it is sent ---- */
+  function marks() { const f = {}; inputs(form).forEach(i => { if (pick(i) ? i.checked : i.value) (f[i.name] = f[i.name] || []).push(i.value); }); return f; }
+  function keep() { if (!done) full = !kept.set(draftKey, { nonce: form.elements.nonce.value, at, fields: marks() }); }
+  function fill(fields) { inputs(form).forEach(i => { const v = fields[i.name]; if (v) { if (pick(i)) i.checked = v.includes(i.value); else i.value = v[0]; } }); }
+  function tell(q, words) {
+    let p = $('.why', q);
+    if (!p && words) { p = element('p', '', 'why'); p.setAttribute('role', 'alert'); q.insertBefore(p, q.children[1] || null); }
+    if (p) p.textContent = words;
+    q.classList.toggle('wrong', Boolean(words));
+  }
+  form.addEventListener('change', e => {
+    const q = e.target.closest('.q');
+    if (q) {
+      const most = q.dataset.most, many = most && values(q).length > most;
+      if (many) e.target.checked = false;
+      tell(q, many ? say('most', { n: most }) : '');
+    }
+    walk(); arrows(); keep();
+  });
+  form.addEventListener('input', e => { if (!pick(e.target)) keep(); });
+  function blank() { inputs(form).forEach(i => { if (pick(i)) i.checked = false; else i.value = ''; }); all('.q', form).forEach(q => tell(q, '')); }
+  function fresh() {
+    const bytes = crypto.getRandomValues(new Uint8Array(16));
+    form.elements.nonce.value = Array.from(bytes, b => (b + 256).toString(16).slice(1)).join('');
+    kept.drop(draftKey); blank(); done = false; waits = ''; last.classList.remove('done'); offer(false); show(0, true);
+    if (mine) history.replaceState({ at: 0 }, '');
+  }
+  const afresh = $('#afresh');
+  function offer(yes) { if (afresh) afresh.hidden = !yes; }
+  if (afresh) $('button', afresh).onclick = () => { if (link) fresh(); else { kept.drop(draftKey); blank(); offer(false); show(0, true); } };
+
+  /* ---- check and send ---- */
+  form.addEventListener('submit', e => {
+    const by = e.submitter || document.activeElement, to = by && by.getAttribute('formaction');
+    if (to) return;
+    e.preventDefault();
+    if (next.hidden) review(); else step(at + 1);
+  });
+  switches.forEach(b => { if (b.dataset.alt) b.onclick = e => { /* the size changes here, without the network */
+    e.preventDefault();
+    const large = root.classList.toggle('large'), words = b.textContent;
+    form.elements.size.value = large ? 'large' : 'normal'; b.textContent = b.dataset.alt; b.dataset.alt = words;
+  }; });
+  const title = q => { const l = $('legend,label', q).cloneNode(true); all('small', l).forEach(s => s.remove()); return l.textContent.trim(); };
+  function review() {
+    walk();
+    if (seen.faults.length) { seen.faults.forEach(f => tell(f[0], f[1])); show(seen.open.indexOf(seen.faults[0][0].closest('.step')), true); const i = inputs(seen.faults[0][0])[0]; if (i) i.focus(); return; }
+    const n = seen.blanks.length, ul = element('ul', '', 'blanks'), groups = new Map();
+    seen.blanks.forEach(([q, s]) => groups.set(s, (groups.get(s) || []).concat(title(q))));
+    last.textContent = ''; last.classList.remove('done');
+    last.appendChild(element('h2', !n ? W.all : !seen.marks ? W.none : say('left', { n })));
+    groups.forEach((names, s) => { const li = element('li'), h = $('h2', s), b = button((h ? h.lastChild.textContent.trim() + '：' : '') + names.join('、'), () => step(seen.open.indexOf(s)), 'plain'); li.appendChild(b); ul.appendChild(li); });
+    if (n) last.appendChild(ul);
+    last.appendChild(element('p', W.once));
+    const yes = button(W.send, () => { yes.disabled = true; send(); }, 'main');
+    last.appendChild(bar(button(W.back, () => show(at, true)), yes));
+    panel();
+  }
+  function panel() { form.hidden = true; last.hidden = false; last.focus({ preventScroll: true }); scrollTo(0, 0); }
+  async function send() {
+    const voice = $('#voice'), nonce = form.elements.nonce.value, item = { c: C, nonce, slip: link ? '' : slip, voice: voice ? values(voice)[0] || '' : '', fields: seen.fields };
+    full = !kept.set('ceping/out/' + C + '/' + nonce, item);
+    kept.drop(draftKey); done = true;
+    last.textContent = ''; last.appendChild(element('p', W.sending, 'big'));
+    waits = nonce;
+    await flush();
+    panel();
+  }
+  /* The words on the screen follow what became of the answer, now or later, here or in another tab. */
+  changed = key => {
+    const mine = 'ceping/out/' + C + '/' + form.elements.nonce.value;
+    if (key === mine && !done && kept.get(mine)) { done = true; blank(); conclude(W.elsewhere); panel(); }
+    if (!waits || key) return;
+    const j = answered[waits], sent = j && j.receipt && !FINAL.test(j.status);
+    if (sent || (j && FINAL.test(j.status))) { kept.drop('ceping/out/' + C + '/' + waits); waits = ''; blank(); }
+    if (sent) conclude('', j); else conclude(j && j.text ? j.text : full ? W.full : W.kept);
+  };
+  function conclude(words, j) {
+    last.textContent = ''; last.classList.remove('done');
+    if (j) receipt(j); else last.appendChild(element('p', words, 'big'));
+    if (link) last.appendChild(bar(button(W.next, fresh, 'main')));
+  }
+  let waits = '';
+
+  /* ---- read to me, where the browser has a voice for this language ---- */
+  const speech = window.speechSynthesis;
+  function voices() {
+    if (!speech.getVoices().some(v => v.lang.slice(0, 2) === root.lang.slice(0, 2)) || $('.say')) return;
+    steps.forEach(s => s.appendChild(button(W.read, () => {
+      const u = new SpeechSynthesisUtterance(all('h2,legend,.row span,.list span,.q>label', s).filter(e => !e.closest('[hidden]')).map(e => e.textContent).join('。'));
+      u.lang = root.lang; speech.cancel(); speech.speak(u);
+    }, 'say')));
+  }
+  if (speech && window.SpeechSynthesisUtterance) { voices(); speech.onvoiceschanged = voices; }
+
+  /* ---- start ---- */
+  function start() {
+    const d = kept.get(draftKey), given = marks(), posted = Object.keys(given).length > 0;
+    done = false;
+    if (d && d.nonce) {
+      if (!posted) fill(d.fields);
+      form.elements.nonce.value = d.nonce;
+      offer(Object.keys(d.fields).length > 0 && !posted);
+    } else if (link) { fresh(); if (posted) fill(given); }
+    show(d ? d.at : 0);
+    if (mine) history.replaceState({ at }, '');
+    const bad = $('.wrong', form), summary = $('#summary');
+    if (bad) show(seen.open.indexOf(bad.closest('.step')));
+    if (summary) summary.focus();
+  }
+  root.classList.add('js'); form.autocomplete = 'off'; $('#bar').classList.add('stick');
+  try { start(); } catch (e) { /* the page as it came: long, and whole */
+    root.classList.remove('js'); steps.concat(all('.q', form)).forEach(s => { s.hidden = false; }); back.hidden = next.hidden = true; go.hidden = false; throw e;
+  }
+  window.addEventListener('pageshow', e => { if (e.persisted) { blank(); start(); outbox(); poll(); } });
+  if (link && navigator.serviceWorker && window.caches) { /* only an extra: opens this page from a cold start without a network */
+    navigator.serviceWorker.register('/worker.js', { scope: '/v/' })
+      .then(() => caches.open('ceping')).then(c => c.addAll([location.pathname, $('link[rel=stylesheet]').href, $('script[src]').src])).catch(() => {});
+  }
 })();

@@ -1,14 +1,16 @@
-/* Keeps a survey's page and its two files, so that a cadre's phone opens them without a network. Never an answer. */
+/* Opens a survey's page, its style and its script where there is no network. It never sees or keeps an answer. */
 'use strict';
-var KEEP = 'survey-1', FILES = ['/static/phone.css', '/static/phone.js'];
-self.addEventListener('install', function (e) { e.waitUntil(caches.open(KEEP).then(function (c) { return c.addAll(FILES); }).then(function () { return self.skipWaiting(); })); });
-self.addEventListener('activate', function (e) { e.waitUntil(self.clients.claim().then(function () { return self.clients.matchAll({ type: 'window' }); }).then(function (list) { return caches.open(KEEP).then(function (c) { return Promise.all(list.map(function (w) { return fetch(w.url).then(function (r) { if (r.headers.get('X-Keep')) return c.put(w.url, r); }, function () { return null; }); })); }); })); });
-self.addEventListener('fetch', function (e) {
-  var u = new URL(e.request.url);
-  if (e.request.method !== 'GET' || u.origin !== self.location.origin) return;
-  if (FILES.indexOf(u.pathname) < 0 && e.request.mode !== 'navigate') return;
-  e.respondWith(fetch(e.request).then(function (r) {
-    if (r.ok && (r.headers.get('X-Keep') || FILES.indexOf(u.pathname) >= 0)) { var copy = r.clone(); caches.open(KEEP).then(function (c) { c.put(e.request, copy); }); }
+self.addEventListener('install', () => self.skipWaiting());
+self.addEventListener('activate', e => e.waitUntil(self.clients.claim()));
+self.addEventListener('fetch', e => {
+  const to = new URL(e.request.url), page = e.request.mode === 'navigate' && /^\/v\/[0-9A-Z]{8}$/.test(to.pathname);
+  if (e.request.method !== 'GET' || to.origin !== location.origin || !(page || to.pathname.startsWith('/phone.'))) return;
+  const stored = () => caches.match(e.request, { ignoreSearch: page }).then(r => r || Response.error());
+  if (!page) { e.respondWith(caches.match(e.request).then(r => r || fetch(e.request))); return; }
+  e.respondWith(fetch(e.request).then(r => {
+    if (!r.ok || r.redirected || !r.headers.get('X-Keep')) return r;
+    const copy = r.clone();
+    e.waitUntil(caches.open('ceping').then(c => c.put(to.pathname, copy)));
     return r;
-  }, function () { return caches.match(e.request).then(function (r) { return r || Response.error(); }); }));
+  }, stored));
 });

@@ -8,11 +8,12 @@ Wording and options live here, points never: what a mark is worth is the rule fi
 """
 
 import json
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
@@ -168,7 +169,7 @@ class Form:
 
     def longest(self) -> int:
         """Bytes of the longest canonical answers this form allows: the fixed length of its ballots."""
-        full = {}
+        full: dict[str, dict[str, str]] = {}
         for item in self.items():
             question = item.question
             if question.kind in ("text", "note"):
@@ -215,14 +216,18 @@ def holds(condition: Condition | None, answers: Mapping[str, Mapping[str, Value]
         return any(each in condition["is"] for each in chosen)  # type: ignore[operator]
     for sign, test in _COMPARE.items():
         if sign in condition:
-            try:
-                return bool(chosen) and test(Decimal(chosen[0]), Decimal(str(condition[sign])))
-            except InvalidOperation:
-                return False
+            value_, bound = number(chosen[0]) if chosen else None, number(str(condition[sign]))
+            return value_ is not None and bound is not None and test(value_, bound)
     raise ValueError(f"unknown condition {dict(condition)!r}")
 
 
-_COMPARE = {
+def number(text: str) -> Decimal | None:
+    """A typed number: digits, a point, a sign, at most 15 digits so that a phone's script compares it alike; else None."""
+    return Decimal(text) if _NUMBER.fullmatch(text) and sum(c.isdigit() for c in text) <= 15 else None
+
+
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+_COMPARE: Mapping[str, Callable[[Decimal, Decimal], bool]] = {
     "lt": lambda a, b: a < b,
     "le": lambda a, b: a <= b,
     "gt": lambda a, b: a > b,
@@ -280,15 +285,12 @@ def _fault(question: Question, given: list[str], *, paper: bool) -> str | None:
         return "too_long"
     if question.kind == "date":
         return None if _is_date(given[0]) else "not_a_date"
-    try:
-        number = Decimal(given[0])
-    except InvalidOperation:
+    value = number(given[0])
+    if value is None or (question.kind == "integer" and value != value.to_integral_value()):
         return "not_a_number"
-    if not number.is_finite() or (question.kind == "integer" and number != number.to_integral_value()):
-        return "not_a_number"
-    if question.least is not None and number < Decimal(question.least):
+    if question.least is not None and value < Decimal(question.least):
         return "out_of_range"
-    if question.most is not None and number > Decimal(question.most):
+    if question.most is not None and value > Decimal(question.most):
         return "out_of_range"
     return None
 

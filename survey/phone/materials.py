@@ -1,38 +1,35 @@
 """述职 and work reports, one tap away before voting."""
 
-from flask import Response, abort
-from sqlalchemy import select
+from flask import Response, abort, request
 
-from survey import db
+from survey import db, roster
 from survey.access import respondent
 from survey.box import collection as collections
 from survey.phone import blueprint, page
-from survey.schema import material
 
 
-@blueprint.get("/v/<collection>/materials")
+@blueprint.route("/v/<collection>/materials", methods=["GET", "POST"])
 @respondent
 def materials(collection: str) -> Response:
-    """The list of a meeting's materials."""
+    """The list of a meeting's materials. Opened from a form it is a post that carries what was filled in, and leads back to it."""
     with db.reading() as connection:
         house = collections.get(connection, collection)
         if house is None or house.state == "void":
             abort(404)
-        query = select(material.c.material, material.c.title, material.c.person)
-        rows = connection.execute(query.where(material.c.cycle == house.cycle, material.c.banner == house.banner).order_by(material.c.title)).all()
-    return page.show("materials", house=house, rows=rows)
+        rows = roster.materials(connection, house.cycle, house.banner)
+    fields = {name: request.form.getlist(name) for name in request.form}
+    return page.show("materials", house=house, rows=rows, fields=fields if "nonce" in fields else {})
 
 
 @blueprint.get("/v/<collection>/materials/<name>")
 @respondent
 def material_file(collection: str, name: str) -> Response:
-    """One PDF."""
+    """One PDF, of this collection's banner only."""
     with db.reading() as connection:
         house = collections.get(connection, collection)
-        if house is None:
-            abort(404)
-        query = select(material.c.content).where(material.c.cycle == house.cycle, material.c.banner == house.banner, material.c.material == name)
-        content = connection.execute(query).scalar()
-    if content is None:
+        found = roster.material_content(connection, house.cycle, name) if house else None
+    if house is None or found is None or found[0] != house.banner:
         abort(404)
-    return Response(bytes(content), mimetype="application/pdf", headers={"Content-Disposition": "inline"})
+    policy = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; plugin-types application/pdf; frame-ancestors 'none'"
+    headers = {"Content-Disposition": "inline", "Content-Security-Policy": policy}
+    return Response(found[1], mimetype="application/pdf", headers=headers)

@@ -1,19 +1,30 @@
 """How a respondent's page is made: language and size from the address or the form, compressed, never stored.
 
-The ballot's page is rendered once for a collection, language and size; nonce and slip are spliced in afterwards.
+The ballot's page is rendered and compressed once for a collection, language and size; nonce and slip are spliced in afterwards,
+as a stored block between two compressed ones.
 """
 
 import gzip
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
 
-from flask import Response, render_template, request
+from flask import Response, current_app, render_template, request
 from flask_babel import get_locale
+from markupsafe import Markup
 
 from survey.box.collection import Collection
-from survey.instrument import Form, from_json, say
+from survey.instrument import Form, Question, from_json, say
+from survey.phone import blueprint
 
-NONCE, SLIP = "@@nonce@@", "@@slip@@"
+OWN = "@@own@@"
 SIZES = ("normal", "large")
+ASSETS = {"phone.css": "text/css", "phone.js": "text/javascript"}
+FOREVER = "public, max-age=31536000, immutable"
 
 
 def size(house: Collection | None = None) -> str:
@@ -30,44 +41,119 @@ def language() -> str:
 def show(template: str, code: int = 200, /, **values: object) -> Response:
     """A page of this face."""
     values.setdefault("size", size(values.get("house")))  # type: ignore[arg-type]
-    return answer(render_template(f"phone/{template}.html", language=language(), say=_say, **values), code)
+    return answer(render_template(f"phone/{template}.html", language=language(), say=_say, in_row=in_row, **values), code)
 
 
 def answer(html: str, code: int = 200) -> Response:
     """A page's text as a response, compressed where the browser takes it."""
-    response = Response(html, status=code, mimetype="text/html")
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
-        response.set_data(gzip.compress(html.encode(), 6, mtime=0))
+    return _compressed(Response(html, status=code, mimetype="text/html"), gzip.compress(html.encode(), 6, mtime=0) if _takes_gzip() else None)
+
+
+def _takes_gzip() -> bool:
+    return "gzip" in request.headers.get("Accept-Encoding", "")
+
+
+def _compressed(response: Response, packed: bytes | None) -> Response:
+    if packed is not None:
+        response.set_data(packed)
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Vary"] = "Accept-Encoding"
     return response
 
 
+# ---- the ballot ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all voters' pages have in common: the bytes before and after nonce and slip, plain and deflated."""
+
+    before: bytes
+    after: bytes
+    packed_before: bytes
+    packed_after: bytes
+
+    def gzipped(self, own: bytes) -> bytes:
+        """The whole page as one gzip member, `own` in the middle as a stored block."""
+        stored = struct.pack("<BHH", 0, len(own), len(own) ^ 0xFFFF) + own
+        check = zlib.crc32(self.after, zlib.crc32(own, zlib.crc32(self.before)))
+        length = len(self.before) + len(own) + len(self.after)
+        head = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+        return b"".join((head, self.packed_before, stored, self.packed_after, struct.pack("<II", check, length & 0xFFFFFFFF)))
+
+
 def ballot(house: Collection, *, nonce: str, slip: str, voice: str) -> Response:
     """The empty form of an open collection. The same bytes for everyone, but for nonce and slip (BOX.md, step 4)."""
     ask_voice = not voice and bool(from_json(house.form or "").instrument.voices)
-    html = _empty(house.collection, house.form or "", house.title, house.mode, language(), size(house), ask_voice, house.kind)
-    response = answer(html.replace(NONCE, nonce).replace(SLIP, slip))
+    shared = _empty(
+        house.collection, house.form or "", house.title, house.mode, language(), size(house), ask_voice, house.kind, house.trial
+    )
+    own = Markup('<input type="hidden" name="nonce" value="{}"><input type="hidden" name="slip" value="{}">').format(nonce, slip).encode()
+    response = Response(shared.before + own + shared.after, mimetype="text/html")
     if house.mode == "link":
         response.headers["X-Keep"] = "1"  # the worker may keep a page that holds no slip
-    return response
+    return _compressed(response, shared.gzipped(own) if _takes_gzip() else None)
 
 
 @lru_cache(maxsize=256)
-def _empty(collection: str, text: str, title: str, mode: str, language: str, size: str, ask_voice: bool, kind: str) -> str:
-    return render_template(
+def _empty(
+    collection: str, text: str, title: str, mode: str, language: str, size: str, ask_voice: bool, kind: str, trial: bool
+) -> Shared:
+    html = render_template(
         "phone/form.html", collection=collection, form=from_json(text), title=title, mode=mode, language=language, size=size,
-        ask_voice=ask_voice, kind=kind, nonce=NONCE, slip=SLIP, fields={}, faults={}, say=_say,
+        ask_voice=ask_voice, kind=kind, trial=trial, own=Markup(OWN), fields={}, faults={}, say=_say, in_row=in_row,
     )  # fmt: skip
+    before, after = (part.encode() for part in html.split(OWN))
+    first, second = (zlib.compressobj(9, zlib.DEFLATED, -15) for _ in range(2))
+    packed = first.compress(before) + first.flush(zlib.Z_FULL_FLUSH)
+    return Shared(before, after, packed, second.compress(after) + second.flush())
 
 
-def filled(house: Collection, form: Form, *, nonce: str, slip: str, ask_voice: bool, faults: object = (), fields: object = ()) -> Response:
+def filled(
+    house: Collection,
+    form: Form,
+    *,
+    nonce: str,
+    slip: str,
+    ask_voice: bool,
+    faults: Mapping[str, str],
+    fields: Mapping[str, Sequence[str]],
+) -> Response:
     """The form with what was given, for a return from the check page or after a fault."""
     return show(
         "form", 422 if faults else 200, collection=house.collection, form=form, title=house.title, mode=house.mode, house=house,
-        ask_voice=ask_voice, kind=house.kind, nonce=nonce, slip=slip, fields=fields or {}, faults=faults or {},
+        ask_voice=ask_voice, kind=house.kind, trial=house.trial, nonce=nonce, slip=slip, fields=fields, faults=faults,
     )  # fmt: skip
 
 
-def _say(text: dict[str, str]) -> str:
+def in_row(question: Question) -> bool:
+    """Whether a question's answers stand in a row of four: four short words."""
+    limit = 4 if language() == "zh" else 12
+    return question.kind == "one" and len(question.options) == 4 and all(len(_say(o.text)) <= limit for o in question.options)
+
+
+def _say(text: Mapping[str, str]) -> str:
     return say(text, language())
+
+
+# ---- style and script ----------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=8)
+def _file(path: Path, _changed: float) -> tuple[bytes, str]:
+    content = path.read_bytes()
+    return gzip.compress(content, 9, mtime=0), sha256(content).hexdigest()[:10]
+
+
+def packed(name: str) -> tuple[bytes, str]:
+    """A file of this face, compressed, and its fingerprint. Raises KeyError for any other."""
+    if name not in ASSETS:
+        raise KeyError(name)
+    path = Path(current_app.static_folder or "") / name
+    return _file(path, path.stat().st_mtime)
+
+
+@blueprint.app_template_global()
+def asset(name: str) -> str:
+    """The address of a file of this face: it changes with the content, so the browser may keep it for good."""
+    return f"/{name}?{packed(name)[1]}"

@@ -2,7 +2,8 @@
 
 import io
 import time
-from threading import Lock
+from datetime import UTC, datetime
+from threading import BoundedSemaphore, Lock
 
 import qrcode
 import qrcode.image.svg
@@ -14,12 +15,13 @@ from survey import db
 from survey.access import respondent
 from survey.box import casting, publish
 from survey.box import collection as collections
+from survey.box import slip as slips
 from survey.box.casting import Look, Outcome
 from survey.box.collection import Collection
 from survey.instrument import Fault, Form, Item, Reply, holds, say
 from survey.phone import blueprint, page
 
-GUESSES = 30  # wrong codes a minute, of everyone together, before each further try waits a second
+GUESSES = 60.0  # wrong codes a minute, of everyone together, before each further try waits
 
 
 @blueprint.get("/")
@@ -60,15 +62,13 @@ def enter_here(collection: str) -> Response:
 @respondent
 def scanned(collection: str, token: str) -> Response:
     """A scanned slip's form."""
-    return _form(casting.look(collection, token), token)
+    return _form(_look(collection, token), token)
 
 
 def _enter(collection: str | None) -> Response:
     code = request.form.get("code", "")[:64]
-    _slow_guessing()
-    look = casting.look(collection, code)
+    look = _look(collection, code)
     if look.status == "unknown":
-        _guessed_wrong()
         fault = _("没有这个测评码。请对照票面再输一次：只有数字和字母，共10位。")
         return page.show("entry", 422, collection=collection or "", fault=fault, house=look.collection, code=code)
     return _form(look, code)
@@ -76,7 +76,7 @@ def _enter(collection: str | None) -> Response:
 
 def _form(look: Look, text: str) -> Response:
     if look.status != "ready" or look.collection is None or look.slip is None:
-        return told(look)
+        return told(look, text)
     return page.ballot(look.collection, nonce=casting.new_nonce(look.collection.collection), slip=text, voice=look.slip.voice)
 
 
@@ -136,7 +136,10 @@ def status(collection: str) -> Response:
     """Open or not, and when an announced end comes: for pages that are open, which it never resets."""
     look = casting.look(collection)
     house = look.collection
-    return jsonify(status=look.status, closes_at=house.closes_at if house else None, now=int(time.time()))
+    left = None
+    if house and house.closes_at:
+        left = max(0, int((datetime.fromisoformat(house.closes_at) - datetime.now(UTC)).total_seconds()))
+    return jsonify(collection=collection, status=look.status, left=left)
 
 
 @blueprint.post("/v/<collection>/receipt")
@@ -159,15 +162,18 @@ def done(house: Collection, outcome: Outcome) -> Response:
     )  # fmt: skip
 
 
-def told(look: Look) -> Response:
-    """A page that says why there is no form, and what to do."""
-    code = {"unknown": 404, "draft": 200, "sealed": 200}.get(look.status, 409)
-    return page.show("told", code, house=look.collection, status=look.status, text=words(look.status), again=None)
+def told(look: Look, slip: str = "") -> Response:
+    """A page that says why there is no form, and what to do. `slip` is what was scanned or typed."""
+    code = {"unknown": 404, "draft": 200, "sealed": 200, "crowded": 429, "busy": 503}.get(look.status, 409)
+    kept = slip if look.status in ("draft", "spent") else ""
+    return page.show(
+        "told", code, house=look.collection, status=look.status, text=words(look.status), slip=kept, again=_again(look.status)
+    )
 
 
 def _again(status: str) -> dict[str, list[str]] | None:
     """What a voter sends once more by one button when the box was busy."""
-    return {name: request.form.getlist(name) for name in request.form} if status == "busy" else None
+    return {name: request.form.getlist(name) for name in request.form} if status == "busy" and "nonce" in request.form else None
 
 
 def _asked(collection: str) -> tuple[Look, Form | None]:
@@ -179,9 +185,9 @@ def _asked(collection: str) -> tuple[Look, Form | None]:
     with db.reading() as connection:
         form = collections.form(connection, house)
     if house.mode == "slips":
-        slip = casting.look(collection, request.form.get("slip", ""))
-        if slip.status == "unknown":
-            return slip, None
+        slip = _look(collection, request.form.get("slip", ""))
+        if slip.status in ("unknown", "crowded"):
+            return Look(status=slip.status if slip.status == "unknown" else "busy", collection=house), None
         look = Look(status=look.status, collection=house, slip=slip.slip)
     return look, form
 
@@ -199,7 +205,7 @@ def _given(form: Form) -> tuple[Reply, list[Fault]]:
 
 def words(status: str) -> str:
     """What a status means for the person, and what to do next."""
-    return {
+    texts: dict[str, str] = {
         "cast": _("已提交，谢谢。请把手机交回或关闭本页。"),
         "again": _("已提交，谢谢。请把手机交回或关闭本页。"),
         "first_counts": _("这一页已经提交过，以第一次提交的为准。"),
@@ -207,6 +213,7 @@ def words(status: str) -> str:
         "spent": _("这个测评码已经用过，不能重复投票。请找现场工作人员。"),
         "void": _("这个测评码已经作废。请找现场工作人员。"),
         "unknown": _("没有这个测评码或网址。请对照票面再试，或找现场工作人员。"),
+        "crowded": _("输错的人太多，请等几秒再试一次，或者扫票上的二维码。"),
         "desk_only": _("这是纸票的编号，由工作人员录入，不能在手机上投票。"),
         "draft": _("测评还没有开始，请稍等。开始后刷新本页就能填。"),
         "not_open": _("测评还没有开始，请稍等。开始后刷新本页就能填。"),
@@ -218,12 +225,13 @@ def words(status: str) -> str:
         "busy": _("票箱正忙，还没有收到您的票。请稍等再点一次，不会重复计票。"),
         "stopped": _("票箱检查没有通过，暂停收票。您的票没有计入，请找现场工作人员。"),
         "bad_nonce": _("这一页已经用过了。请重新打开测评页再填一次。"),
-    }[status]
+    }
+    return texts[status]
 
 
 def fault_text(fault: Fault) -> str:
     """One fault in a person's words."""
-    return {
+    texts: dict[str, str] = {
         "required": _("请选一项。"),
         "unknown_option": _("没有这个选项，请重选。"),
         "too_many": _("选得太多了，请去掉几项。"),
@@ -233,7 +241,8 @@ def fault_text(fault: Fault) -> str:
         "too_long": _("太长了，请缩短到500字以内。"),
         "constraint": _("这一项和要求不符，请检查。"),
         "unknown_field": _("这一项不在本表里，请重新打开测评页。"),
-    }[fault.why]
+    }
+    return texts[fault.why]
 
 
 def blanks(form: Form, reply: Reply) -> list[tuple[str, list[str]]]:
@@ -270,20 +279,39 @@ def _look_up(house: Collection, receipt: str | None) -> str:
 
 # ---- guessing ------------------------------------------------------------------------------------------------------
 
-_wrong: list[float] = []
+_tries = GUESSES
+_filled = time.monotonic()
 _lock = Lock()
+_waiting = BoundedSemaphore(2)
 
 
-def _slow_guessing() -> None:
-    """Typed codes have 50 bits; many wrong ones make every further try wait. No address is looked at: a hall shares one."""
+def _look(collection: str | None, text: str) -> Look:
+    """What stands behind a slip's text. Wrong typed codes (50 bits) are slow to try, of everyone together: no address is looked at,
+    because a hall shares one. A scanned token (128 bits) is never slowed.
+
+    After many wrong tries each further one waits, at most two at a time; more are told `crowded`, unexamined.
+    """
+    if len(slips.plain(text)) == slips.TOKEN:
+        return casting.look(collection, text)
+    if _tries_left() > 0:
+        found = casting.look(collection, text)
+    elif _waiting.acquire(blocking=False):
+        try:
+            time.sleep(0.5)
+            found = casting.look(collection, text)
+        finally:
+            _waiting.release()
+    else:
+        return Look(status="crowded")
+    if found.status == "unknown":
+        _tries_left(-1)
+    return found
+
+
+def _tries_left(change: int = 0) -> float:
+    global _tries, _filled
     with _lock:
-        recent = [each for each in _wrong if each > time.monotonic() - 60]
-        _wrong[:] = recent
-    if len(recent) > GUESSES:
-        time.sleep(1)
-
-
-def _guessed_wrong() -> None:
-    with _lock:
-        _wrong.append(time.monotonic())
-        del _wrong[:-1000]
+        now = time.monotonic()
+        _tries = min(GUESSES, _tries + (now - _filled) * GUESSES / 60) + change
+        _filled = now
+        return _tries

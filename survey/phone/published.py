@@ -8,8 +8,8 @@ from survey.access import respondent
 from survey.box import collection as collections
 from survey.box import publish
 from survey.box.collection import Collection
-from survey.phone import blueprint, page
 from survey.box.tally_table import Table, tables
+from survey.phone import blueprint, page
 
 
 def _house(name: str) -> Collection:

@@ -1,0 +1,305 @@
+"""The respondent's script in a real browser: steps, drafts, conditions, the outbox under every bad line."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from survey import db, instrument
+from survey.schema import box
+from tests.box.meeting import draft, opened
+
+VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "conditions.json").read_text(encoding="utf-8"))
+SCRIPT = Path(__file__).parent.parent.parent / "static" / "phone.js"
+
+
+def ballots():
+    with db.reading() as connection:
+        return connection.execute(select(func.count()).select_from(box)).scalar_one()
+
+
+@pytest.fixture
+def meeting(app):
+    return opened(app)
+
+
+@pytest.fixture
+def survey(app):
+    return opened(app, kind="opinion", mode="link", slips=4, people=2)
+
+
+def slip_page(page, site, meeting, at=0):
+    page.goto(f"{site}/v/{meeting.name}/{meeting.codes[at].token}")
+    page.wait_for_selector("html.js")
+    return page
+
+
+def mark(page, name, value):
+    page.locator(f'[name="{name}"][value="{value}"]').check()
+
+
+def mark_person(page, at, value="good"):
+    for item in ("tasks", "organisation", "service", "results", "overall"):
+        mark(page, f"q.P{at}.{item}", value)
+
+
+def to_check(page):
+    while page.locator("#next").is_visible():
+        page.locator("#next").click()
+    page.locator("#go").click()
+
+
+def send(page):
+    page.locator("#last button.main").click()
+
+
+def respond(page, site, survey, *, go=True):
+    """One villager's answer by the link: who they are, and that they know nothing of the team."""
+    if go:
+        page.goto(f"{site}/v/{survey.name}")
+        page.wait_for_selector("html.js")
+    mark(page, "voice", "household")
+    page.locator("#next").click()
+    page.locator("#next").click()
+    mark(page, "q..aware", "unaware")
+    to_check(page)
+    send(page)
+
+
+def test_conditions_agree_with_the_server(phone):
+    page = phone()
+    page.add_script_tag(content=SCRIPT.read_text(encoding="utf-8"))
+    for each in VECTORS:
+        answers = {s: {q: tuple(v) if isinstance(v, list) else v for q, v in a.items()} for s, a in each["answers"].items()}
+        assert instrument.holds(each["condition"], answers, each["subject"]) is each["holds"], each["says"]
+        assert page.evaluate("e => holds(e.condition, e.answers, e.subject)", each) is each["holds"], each["says"]
+
+
+def test_one_person_a_step_then_check_then_the_receipt(meeting, site, phone):
+    page = slip_page(phone(), site, meeting)
+    assert page.locator(".step:visible").count() == 1 and "第 1 位，共 3 位" in page.locator(".step:visible").inner_text()
+    mark_person(page, 0)
+    page.locator("#next").click()
+    assert "第 2 位，共 3 位" in page.locator(".step:visible").inner_text()
+    mark_person(page, 1, "poor")
+    page.go_back()  # the phone's Back leads to the person before
+    assert "第 1 位" in page.locator(".step:visible").inner_text() and page.locator('[name="q.P0.tasks"][value=good]').is_checked()
+    to_check(page)
+    assert "还有 5 项没有选" in page.locator("#last").inner_text() and "示例2" in page.locator("#last").inner_text()
+    page.locator("#last .plain").click()  # a name of what is blank leads to its page
+    assert "第 3 位" in page.locator(".step:visible").inner_text()
+    to_check(page)
+    send(page)
+    page.wait_for_selector("#last.done")
+    assert re.search(r"[0-9A-Z]{5}-[0-9A-Z]{5}", page.locator("#last").inner_text()) and page.locator("#last svg").is_visible()
+    assert ballots() == 1
+    assert page.evaluate("Object.keys(localStorage).filter(k => !k.startsWith('ceping/ok/')).length") == 0  # nothing of the ballot stays
+    page.reload()
+    page.wait_for_selector("#told.done")  # the receipt again, not "already used"
+    assert "已提交" in page.locator("#told").inner_text()
+
+
+def test_a_draft_survives_reload_closed_tab_and_language_and_ends_with_the_slip(meeting, site, phone):
+    page = slip_page(phone(), site, meeting)
+    mark_person(page, 0)
+    page.locator("#next").click()
+    page.reload()
+    page.wait_for_selector("html.js")
+    assert "第 2 位" in page.locator(".step:visible").inner_text()
+    other = slip_page(page.context.new_page(), site, meeting)
+    page.close()
+    assert other.locator('[name="q.P0.overall"][value=good]').is_checked()
+    other.locator("nav button[lang=en]").click()
+    other.wait_for_selector("html.js[lang=en]")
+    assert other.locator('[name="q.P0.overall"][value=good]').is_checked()
+    foreign = slip_page(other.context.new_page(), site, meeting, at=1)
+    assert not foreign.locator("input:checked").count()  # another slip on the same phone
+    meeting.vote(0)
+    other.goto(f"{site}/v/{meeting.name}/{meeting.codes[0].token}")
+    assert "已经用过" in other.locator("#told").inner_text()
+    other.wait_for_function("Object.keys(localStorage).every(k => !k.startsWith('ceping/draft/'))")
+
+
+def test_size_changes_without_losing_anything(meeting, site, phone):
+    page = slip_page(phone(), site, meeting)
+    mark_person(page, 0)
+    page.context.set_offline(True)
+    page.locator("nav button[data-alt]").click()
+    assert page.locator("html.large").count() and page.locator('[name="q.P0.tasks"][value=good]').is_checked()
+
+
+def test_a_stranger_and_the_unaware_are_not_asked_further(survey, site, phone):
+    page = phone()
+    page.goto(f"{site}/v/{survey.name}")
+    page.wait_for_selector("html.js")
+    page.locator("#next").click()
+    page.locator("#next").click()
+    many = page.locator(".step:visible .at").inner_text()
+    mark(page, "q..aware", "unaware")
+    page.locator("#next").click()
+    assert page.locator(".step:visible").locator("[name='q..wishes']").count() == 8
+    for value in ("income", "roads", "policy", "other"):
+        page.locator(f"[name='q..wishes'][value={value}]").click()
+    assert page.locator("[name='q..wishes']:checked").count() == 3 and "最多选 3 项" in page.locator(".step:visible").inner_text()
+    page.locator("#back").click()
+    mark(page, "q..aware", "met")
+    assert page.locator(".step:visible .at").inner_text() == many
+    for _ in range(9):
+        page.locator("#next").click()
+    assert page.locator(".step:visible fieldset:visible").count() == 4
+    mark(page, "q.P0.known", "stranger")
+    assert page.locator(".step:visible fieldset:visible").count() == 1
+
+
+def test_without_network_it_says_so_and_sends_later(survey, site, phone):
+    page = phone()
+    page.goto(f"{site}/v/{survey.name}")
+    page.wait_for_selector("html.js")
+    page.context.set_offline(True)
+    respond(page, site, survey, go=False)
+    page.wait_for_selector("text=没有网络，还没有提交")
+    assert "还没上传 1 份，已上传 0 份" in page.locator("#out").inner_text()
+    page.locator("#last button:has-text('下一位填写')").click()
+    assert not page.locator("input:checked").count()
+    respond(page, site, survey, go=False)
+    page.wait_for_selector("text=还没上传 2 份")
+    assert ballots() == 0
+    page.context.set_offline(False)  # the browser tells the page it is online
+    page.wait_for_selector("text=还没上传 0 份，已上传 2 份")
+    assert ballots() == 2
+
+
+@pytest.mark.parametrize("lie", ["page", "other_nonce", "no_receipt", "error"])
+def test_a_line_that_lies_is_not_believed(survey, site, phone, lie):
+    page = phone()
+    page.route("**/cast", lambda route: route.fulfill(**{
+        "page": {"status": 200, "content_type": "text/html", "body": "<h1>Welcome to the free WiFi</h1>"},
+        "other_nonce": {"status": 200, "json": {"status": "cast", "nonce": "f" * 32, "receipt": "0123456789"}},
+        "no_receipt": {"status": 200, "json": {"status": "cast", "nonce": json.loads(json.dumps(dict(re.findall(r"(nonce)=([0-9a-f]+)", route.request.post_data or ""))))["nonce"]}},
+        "error": {"status": 502, "body": ""},
+    }[lie]))  # fmt: skip
+    respond(page, site, survey)
+    page.wait_for_selector("#last button:has-text('下一位填写')")
+    assert "已提交" not in page.locator("#last").inner_text() and "还没上传 1 份，已上传 0 份" in page.locator("#out").inner_text()
+    page.unroute("**/cast")
+    page.locator("button:has-text('立即上传')").click()
+    page.wait_for_selector("text=还没上传 0 份，已上传 1 份")
+    assert ballots() == 1
+
+
+def test_cut_between_commit_and_answer_counts_once(meeting, site, phone):
+    page = slip_page(phone(), site, meeting)
+    cut = []
+
+    def swallow(route):
+        if cut:
+            return route.continue_()
+        cut.append(route.fetch())
+        return route.abort()
+
+    page.route("**/cast", swallow)
+    mark_person(page, 0)
+    to_check(page)
+    send(page)
+    page.wait_for_selector("text=没有网络，还没有提交")
+    assert ballots() == 1  # the server has it; the page does not know, and does not say so
+    page.goto(f"{site}/v/{meeting.name}/{meeting.codes[0].token}")
+    page.wait_for_selector("#told.done")
+    assert "已提交" in page.locator("#told").inner_text() and ballots() == 1
+
+
+def test_two_tabs_with_one_draft_make_one_answer(survey, site, phone):
+    one = phone()
+    one.goto(f"{site}/v/{survey.name}")
+    one.wait_for_selector("html.js")
+    mark(one, "voice", "household")
+    two = one.context.new_page()
+    two.goto(f"{site}/v/{survey.name}")
+    two.wait_for_selector("html.js")
+    assert two.locator("[name=voice][value=household]").is_checked()
+    respond(one, site, survey, go=False)
+    one.wait_for_selector("text=已提交")
+    two.wait_for_selector("text=这一份已在这部手机的另一个页面交出")
+    assert ballots() == 1
+
+
+def test_a_full_storage_is_told_and_loses_nothing(survey, site, phone):
+    page = phone()
+    page.add_init_script("Storage.prototype.setItem = function () { throw new DOMException('full', 'QuotaExceededError'); };")
+    page.goto(f"{site}/v/{survey.name}")
+    page.wait_for_selector("html.js")
+    page.context.set_offline(True)
+    respond(page, site, survey, go=False)
+    page.wait_for_selector("#last >> text=这部手机存不下了")
+    page.context.set_offline(False)
+    page.wait_for_selector("text=还没上传 0 份")
+    assert ballots() == 1
+
+
+def test_a_cleared_storage_loses_nothing_while_the_page_is_open(survey, site, phone):
+    page = phone()
+    page.goto(f"{site}/v/{survey.name}")
+    page.wait_for_selector("html.js")
+    page.context.set_offline(True)
+    respond(page, site, survey, go=False)
+    page.wait_for_selector("text=还没上传 1 份")
+    page.evaluate("localStorage.clear(); Date.now = () => 0")  # and the clock set back
+    page.context.set_offline(False)
+    page.wait_for_selector("text=还没上传 0 份")
+    assert ballots() == 1
+
+
+def test_over_the_cap_is_kept_and_told_and_can_be_exported(app, site, phone):
+    survey = opened(app, kind="opinion", mode="link", slips=1, people=1)
+    page = phone()
+    respond(page, site, survey)
+    page.wait_for_selector("text=已上传 1 份")
+    page.locator("#last button:has-text('下一位填写')").click()
+    respond(page, site, survey, go=False)
+    page.wait_for_selector("#last >> text=收到的份数已满")
+    with page.expect_download() as got:
+        page.locator("button:has-text('导出未上传答卷')").click()
+    file = json.loads(Path(got.value.path()).read_text(encoding="utf-8"))
+    assert file["rescue"] == 1 and [each["collection"] for each in file["answers"]] == [survey.name]
+    assert ballots() == 1
+
+
+def test_the_announced_end_reaches_an_open_page_and_resets_nothing(meeting, site, phone):
+    page = phone()
+    page.clock.install()
+    slip_page(page, site, meeting)
+    mark_person(page, 0)
+    page.route("**/status", lambda route: route.fulfill(json={"collection": meeting.name, "status": "ready", "left": 125}))
+    page.clock.run_for(9000)
+    page.wait_for_selector("#clock:visible")
+    assert "后结束" in page.locator("#clock").inner_text()
+    assert page.locator('[name="q.P0.tasks"][value=good]').is_checked()
+
+
+def test_a_page_that_waits_for_the_opening_opens(app, site, phone):
+    meeting = draft(app)
+    page = phone()
+    page.clock.install()
+    page.goto(f"{site}/v/{meeting.name}/{meeting.codes[0].token}")
+    assert "还没有开始" in page.locator("#told").inner_text()
+    assert page.locator("#told").get_attribute("data-status") == "draft"
+
+
+def test_a_cold_start_without_network_where_there_is_a_worker(survey, site, phone):
+    page = phone()
+    page.goto(f"{site}/v/{survey.name}")
+    page.wait_for_function("caches.open('ceping').then(c => c.keys()).then(k => k.length >= 3)")
+    page.wait_for_function("navigator.serviceWorker.ready.then(() => true)")
+    context = page.context
+    page.close()
+    context.set_offline(True)
+    cold = context.new_page()
+    cold.goto(f"{site}/v/{survey.name}")
+    cold.wait_for_selector("html.js")
+    respond(cold, site, survey, go=False)
+    cold.wait_for_selector("text=还没上传 1 份")
+    context.set_offline(False)
+    cold.wait_for_selector("text=已上传 1 份")
+    assert ballots() == 1
