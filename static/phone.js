@@ -213,11 +213,11 @@ function holds(c, answers, subject) {
     all('.first').forEach(e => { e.hidden = at > 0; });
     form.hidden = false; last.hidden = true;
     arrows();
-    if (!now.dataset.who) { let p = $('.at', now); if (!p) { p = element('p', '', 'at who'); now.insertBefore(p, now.firstChild); } p.textContent = say('at', { n: at + 1, of: on.length }); }
     if (focus) { now.tabIndex = -1; now.focus({ preventScroll: true }); scrollTo(0, 0); }
   }
   function arrows() {
-    const on = seen.open, end = at >= on.length - 1;
+    const on = seen.open, end = at >= on.length - 1, now = on[at];
+    if (!now.dataset.who) { let p = $('.at', now); if (!p) { p = element('p', '', 'at who'); now.insertBefore(p, now.firstChild); } p.textContent = say('at', { n: at + 1, of: on.length }); }
     back.hidden = at === 0; next.hidden = end; go.hidden = !end;
     const label = (b, s) => { b.textContent = s && s.dataset.who ? b.dataset.person : b.dataset.step; };
     label(next, on[at + 1]); label(back, on[at - 1]);

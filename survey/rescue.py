@@ -1,66 +1,98 @@
-"""The rescue file: answers a phone could not send, exported there and put into the box at the desk (BOX.md, step 7).
+"""Rescue files: answers a phone could not send, exported there as a file and read at the desk (SCREENS.md, "Poor signal").
 
-The file is the phone's outbox as it stands: the same nonce, slip and fields it would have posted. Reading it twice, or
-after the phone got through after all, counts nothing twice.
+Reading one twice, or one whose answers arrived by themselves in between, counts nothing twice: each answer bears its nonce.
 """
 
 import json
-from collections import Counter
+import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
 
 from flask_babel import gettext as _
 
 from survey import db
 from survey.box import casting
 from survey.box import collection as collections
-from survey.box.collection import Collection
+from survey.instrument import TEXT_LIMIT
 
-MOST = 5000  # answers in one file
+SIZE_LIMIT = 4 * 1024 * 1024  # bytes of a file
+ANSWER_LIMIT = 5000  # answers in it
 
 
-def read(content: bytes) -> list[Mapping[str, Any]]:
-    """The answers in a file. Raises ValueError where it is none."""
+class Unreadable(ValueError):
+    """The file is no rescue file; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """One answer as the phone kept it."""
+
+    collection: str
+    nonce: str
+    slip: str
+    voice: str
+    fields: Mapping[str, list[str]] = field(repr=False)
+
+
+def read(content: bytes) -> list[Answer]:
+    """The answers of a rescue file. Raises Unreadable."""
+    if len(content) > SIZE_LIMIT:
+        raise Unreadable(_("文件太大，不像是手机导出的未上传答卷"))
     try:
-        given = json.loads(content)
-        answers = given["answers"]
-        whole = given["rescue"] == 1 and isinstance(answers, list) and all(isinstance(each, dict) for each in answers)
-    except (ValueError, KeyError, TypeError):
-        whole = False
-    if not whole:
-        raise ValueError(_("这不是从手机导出的未上传答卷"))
-    if len(answers) > MOST:
-        raise ValueError(_("一个文件最多 %(most)s 份答卷", most=MOST))
-    return list(answers)
+        raw = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        raise Unreadable(_("这不是手机导出的未上传答卷（不是 JSON 文件）")) from None
+    if not isinstance(raw, dict) or raw.get("rescue") != 1 or not isinstance(raw.get("answers"), list):
+        raise Unreadable(_("这不是手机导出的未上传答卷"))
+    if len(raw["answers"]) > ANSWER_LIMIT:
+        raise Unreadable(_("一个文件最多 %(n)s 份答卷", n=ANSWER_LIMIT))
+    return [_answer(each, at) for at, each in enumerate(raw["answers"], 1)]
 
 
-def cast(house: Collection, answers: list[Mapping[str, Any]]) -> Counter[str]:
-    """Puts a file's answers into the box; status -> how many. `elsewhere`: of another meeting; `faults`: not to be read."""
+def _answer(raw: object, at: int) -> Answer:
+    if not isinstance(raw, dict) or not all(isinstance(raw.get(key), str) for key in ("collection", "nonce")):
+        raise Unreadable(_("第 %(at)s 份答卷不完整，文件可能被改动过", at=at))
+    fields = raw.get("fields")
+    whole = isinstance(fields, dict) and all(
+        isinstance(values, list) and all(isinstance(v, str) and len(v) <= TEXT_LIMIT for v in values)
+        for values in fields.values()
+    )
+    if not whole or not re.fullmatch(r"[0-9a-f.]{32,49}", raw["nonce"]):
+        raise Unreadable(_("第 %(at)s 份答卷不完整，文件可能被改动过", at=at))
+    slip, voice = (raw.get(key) or "" for key in ("slip", "voice"))
+    if not isinstance(slip, str) or not isinstance(voice, str):
+        raise Unreadable(_("第 %(at)s 份答卷不完整，文件可能被改动过", at=at))
+    return Answer(collection=raw["collection"], nonce=raw["nonce"], slip=slip, voice=voice, fields=dict(fields))  # type: ignore[arg-type]
+
+
+def cast(content: bytes, collection: str) -> dict[str, int]:
+    """Casts the answers of a file that belong to one collection; how many became what.
+
+    Keys: the statuses of `casting.Outcome`, `faulty` (what was filled in does not fit the form) and `elsewhere` (answers of
+    other collections, left alone). Raises Unreadable; the file's order is not kept.
+    """
+    answers = read(content)
     with db.reading() as connection:
+        house = collections.get(connection, collection)
+        if house is None:
+            raise Unreadable(_("没有这场测评或调查"))
         form = collections.form(connection, house)
-    told: Counter[str] = Counter()
-    for each in answers:
-        if each.get("collection") != house.collection:
-            told["elsewhere"] += 1
+    counts: dict[str, int] = {}
+    ballots = []
+    voices = {voice.id for voice in form.instrument.voices}
+    for answer in answers:
+        if answer.collection != collection:
+            counts["elsewhere"] = counts.get("elsewhere", 0) + 1
             continue
-        fields = each.get("fields")
-        lists = {
-            str(name): [str(value) for value in values]
-            for name, values in (fields.items() if isinstance(fields, dict) else ())
-            if isinstance(values, list) and str(name).startswith("q.")
-        }
-        reply, faults = form.read(lists)
-        if faults or not isinstance(fields, dict):
-            told["faults"] += 1
+        reply, faults = form.read(answer.fields)
+        if faults or (answer.voice and answer.voice not in voices) or (house.mode == "link" and voices and not answer.voice):
+            counts["faulty"] = counts.get("faulty", 0) + 1
             continue
+        ballots.append(casting.Ballot(reply=reply, nonce=answer.nonce, slip=answer.slip or None, voice=answer.voice))
+    for each in sorted(ballots, key=lambda ballot: ballot.nonce):
+        # one at a time: a copy of an answer inside one commit would not be recognised
         outcome = casting.cast(
-            collection=house,
-            form=form,
-            reply=reply,
-            nonce=str(each.get("nonce", ""))[:64],
-            slip=str(each["slip"])[:64] if each.get("slip") else None,
-            voice=str(each.get("voice", ""))[:40],
-            source="rescue",
+            collection=house, form=form, reply=each.reply, nonce=each.nonce, slip=each.slip, voice=each.voice, source="rescue"
         )
-        told[outcome.status] += 1
-    return told
+        counts[outcome.status] = counts.get(outcome.status, 0) + 1
+    return counts

@@ -55,7 +55,7 @@ def phone(chromium):
             viewport={"width": width, "height": 740}, java_script_enabled=script, has_touch=True, is_mobile=True, device_scale_factor=zoom,
             color_scheme="dark" if dark else "light",
         )  # fmt: skip
-        context.set_default_timeout(8000)
+        context.set_default_timeout(20000)
         made.append(context)
         return context.new_page()
 
