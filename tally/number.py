@@ -6,11 +6,13 @@ Everything is `int` or `Fraction`; no binary float and no `Decimal` ever holds a
 import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from math import lcm
 
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
+@lru_cache(maxsize=8192)
 def parse(text: str, *, places: int = 4) -> Fraction:
     """The exact value of a decimal such as "92.5"; `ValueError` in plain words when it is none.
 

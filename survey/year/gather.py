@@ -1,20 +1,19 @@
 """From rows to the reckoning's facts: the one translator, for a year book and for the site's own tables alike."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from operator import itemgetter
 from typing import TypeVar
 
 from survey.year.yearbook import Book, Rows
+from survey.year.yearbook.rows import Paper
 from tally.facts import Banner, Facts, Marks, Opinion, Person, Subject
 from tally.number import parse
 from tally.rulebook import Rulebook
 
 CHOICE = "choice."
 Value = TypeVar("Value")
-_ANSWERED = ("banner", "person", "village", "response", "question", "answer")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,36 +58,47 @@ def counts(book: Book, rulebook: Rulebook) -> Counts:
     A response is known by banner, village and response. What stands beside an acquaintance of `stranger` does not
     count, nor do unscored questions.
     """
-    appraisal = book["ballots"].counts
     survey, rows = rulebook.opinion, book["opinions"]
     if survey is None or not len(rows):
-        return Counts(appraisal=appraisal, opinion={}, valid={})
+        return Counts(appraisal=_by_person(book), opinion={}, valid={})
     scored, valid = scored_questions(rulebook), {answer.id for answer in survey.answers}
     met, stranger = survey.acquaintance.id, survey.stranger
-
-    def responses(meant: Callable[[str], bool], answers: Container[str]) -> set[tuple[str, ...]]:
-        """The responses, by subject, with one of the answers to a question that is meant."""
-        return {
-            (banner, person, village, response)
-            for banner, person, village, response, question, answer in rows.pick(*_ANSWERED)
-            if answer in answers and meant(question)
-        }
-
-    strangers = responses(met.__eq__, {stranger})
-    said = responses(scored.__contains__, valid)
-    unsaid = responses(scored.__contains__, {answer.id for answer in survey.neutral})
+    scored_rows = {key[1:] for key in rows.counts if key[2] in scored}
+    valid_for = {row: row[0] for row in scored_rows if row[2] in valid}
+    strange_for = {key[1:]: key[1] for key in rows.counts if key[2] == met and key[3] == stranger}
     opinion = Counter({key: count for key, count in rows.counts.items() if key[2] in scored})
-    if not strangers.isdisjoint(said) or not strangers.isdisjoint(unsaid):
-        opinion.subtract(
-            (banner, person, question, answer)
-            for banner, person, village, response, question, answer in rows.pick(*_ANSWERED)
-            if question in scored and (banner, person, village, response) in strangers
-        )
+    responses: Counter[tuple[str, ...]] = Counter()
+    for (banner, *_), answers in _responses(rows):
+        people = set(map(valid_for.get, answers))
+        strangers = strange_for.keys() & answers if strange_for else ()
+        if strangers:
+            unknown = {strange_for[row] for row in strangers}
+            people -= unknown
+            opinion.subtract((banner, *row) for row in answers if row[0] in unknown and row in scored_rows)
+        for person in people:
+            if person is not None:
+                responses[banner, person] += 1
     return Counts(
-        appraisal=appraisal,
-        opinion={key: count for key, count in opinion.items() if count},
-        valid=Counter(map(itemgetter(0, 1), said - strangers)),
+        appraisal=_by_person(book), opinion={key: count for key, count in opinion.items() if count}, valid=responses
     )
+
+
+def _by_person(book: Book) -> dict[tuple[str, ...], int]:
+    """The counts of ballots, (banner, person, item, group, grade) -> marks."""
+    return {
+        (banner, person, item, group, grade): count
+        for (banner, group, person, item, grade), count in book["ballots"].counts.items()
+    }
+
+
+def _responses(rows: Rows) -> Sequence[Paper]:
+    """The responses, each whole: respondent is no part of what names one (its rows may disagree)."""
+    if rows.given is not None:
+        return rows.given
+    whole: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for head, answers in rows.papers:
+        whole.setdefault(head[:3], []).extend(answers)
+    return list(whole.items())
 
 
 def count_fragments(fragments: Iterable[tuple[str, str, str, str, Mapping[str, str], int]], rulebook: Rulebook) -> Counts:

@@ -80,6 +80,13 @@ def houses(connection: Connection, year: int) -> list[House]:
     ]
 
 
+def imported(connection: Connection, year: int) -> frozenset[str]:
+    """The banners some of whose marks were imported rather than cast here."""
+    house = schema.collection.c
+    query = select(house.banner).where(house.cycle == year, house.origin == "imported", house.state == "sealed")
+    return frozenset(connection.execute(query).scalars())
+
+
 def calendar(rulebook: Rulebook, year: int, today: str, gaps: Sequence[Gap]) -> list[Date]:
     """The year's dates, each with the number of banners that still lack what it asks for."""
     dates = []

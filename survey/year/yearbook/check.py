@@ -10,6 +10,7 @@ from tally.number import parse
 from tally.number import plain as written
 from tally.rulebook import Choice, Rulebook
 
+from . import papers
 from .clean import Bad, Reading, known, narrow, nearest, unknown
 from .fault import Fault
 from .rows import Rows, Sheet
@@ -23,6 +24,9 @@ Problem = tuple[str, str, str, Mapping[str, str]]
 
 def rows(table: Table, sheet: Sheet, faults: list[Fault]) -> Rows:
     """Read a sheet as rows of `table`: columns found by heading, cells cleaned, blank rows dropped, keys unique."""
+    whole = papers.read(table, sheet.data)
+    if whole is not None:
+        return whole
     places = _places(table, sheet, faults)
     readings = {id: Reading(table.column(id), sheet.escaped) for id in places}
     columns: dict[str, list[str]] = {column.id: [] for column in table.columns}
@@ -145,6 +149,8 @@ def _cells(read: Rows, readings: Mapping[str, Reading], faults: list[Fault]) -> 
 def twice(read: Rows, faults: list[Fault]) -> None:
     """Rows whose key an earlier row has."""
     key = read.table.key
+    if read.given is not None:  # papers are only read so when no key is given twice
+        return
     if len(set(map(hash, read.pick(*key)))) == len(read):
         return
     required = [place for place, column in enumerate(key) if not read.table.column(column).blank]

@@ -1,13 +1,16 @@
 """The year book as a SQLite file, one STRICT table each, in ids."""
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .clean import plain
 from .fault import Fault
 from .rows import Book, Sheet
 from .tables import after_year
+
+if TYPE_CHECKING:
+    import sqlite3
 
 UNREADABLE = "这个文件读不出来，请确认它是没有损坏的 SQLite 数据库"
 MANY = 20_000
@@ -16,6 +19,8 @@ Chunks = Iterator[tuple[Sequence[Sequence[str | bytes]], Sequence[int]]]
 
 def sheets(path: Path, faults: list[Fault]) -> Iterator[Sheet]:
     """The tables of a SQLite file, opened read-only; a row's number is its rowid."""
+    import sqlite3
+
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
@@ -30,7 +35,9 @@ def sheets(path: Path, faults: list[Fault]) -> Iterator[Sheet]:
         connection.close()
 
 
-def _chunks(connection: sqlite3.Connection, name: str, faults: list[Fault]) -> Chunks:
+def _chunks(connection: "sqlite3.Connection", name: str, faults: list[Fault]) -> Chunks:
+    import sqlite3
+
     try:
         rows = _numbered(connection, name)
         while many := rows.fetchmany(MANY):
@@ -40,7 +47,9 @@ def _chunks(connection: sqlite3.Connection, name: str, faults: list[Fault]) -> C
         faults.append(Fault(table=name, row=1, column="", value=str(error), remedy=UNREADABLE))
 
 
-def _numbered(connection: sqlite3.Connection, name: str) -> sqlite3.Cursor:
+def _numbered(connection: "sqlite3.Connection", name: str) -> "sqlite3.Cursor":
+    import sqlite3
+
     quoted = name.replace('"', '""')
     try:
         return connection.execute(f'SELECT rowid, * FROM "{quoted}" ORDER BY rowid')
@@ -50,6 +59,8 @@ def _numbered(connection: sqlite3.Connection, name: str) -> sqlite3.Cursor:
 
 def write(book: Book, path: Path) -> None:
     """Write a SQLite file: STRICT tables of TEXT (numbers exact), the keys as primary keys."""
+    import sqlite3
+
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
     connection = sqlite3.connect(part, isolation_level=None)

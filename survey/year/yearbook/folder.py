@@ -54,7 +54,7 @@ def sheet(name: str, data: bytes, faults: list[Fault]) -> Sheet:
     if b'"' in data or not first.strip(b", "):
         return _quoted_sheet(name, data, faults)
     headings = first.decode().split(",")
-    return Sheet(name=name, headings=headings, chunks=_chunks(name, data, end, len(headings), faults), escaped=True)
+    return Sheet(name=name, headings=headings, chunks=_chunks(name, data, end, len(headings), faults), escaped=True, data=data)
 
 
 def _chunks(name: str, data: bytes, end: int, width: int, faults: list[Fault]) -> Chunks:

@@ -15,7 +15,7 @@ class Sheet:
 
     `name` is what the file or sheet is called; a cell is text, or UTF-8 not yet decoded. A chunk may have more columns
     than headings (cells to the right of the heading row); `lines` are the line numbers a person sees. `escaped`: a
-    leading apostrophe guards formulas (CSV).
+    leading apostrophe guards formulas (CSV). `data` is a CSV file whole.
     """
 
     name: str
@@ -23,18 +23,27 @@ class Sheet:
     chunks: Iterator[tuple[Sequence[Sequence[str | bytes]], Sequence[int]]]
     escaped: bool = False
     heading_line: int = 1
+    data: bytes = b""
+
+
+Paper = tuple[tuple[str, ...], Sequence[tuple[str, ...]]]
+"""A ballot or a response: the cells that name it, and the other cells of each of its rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """The rows of one table: a list of cells for every column of `table`, all of one length, and their line numbers."""
+    """The rows of one table: a list of cells for every column of `table`, all of one length, and their line numbers.
+
+    `given`: the rows of a long table paper by paper, where they were read so.
+    """
 
     table: Table
     columns: Mapping[str, Sequence[str]]
-    lines: Sequence[int] = ()
+    lines: Sequence[int]
+    given: Sequence[Paper] | None = None
 
     def __len__(self) -> int:
-        return len(self.columns[self.table.columns[0].id])
+        return len(self.lines)
 
     def __iter__(self) -> Iterator[tuple[str, ...]]:
         """Each row, its cells in the order of the table's columns."""
@@ -48,16 +57,39 @@ class Rows:
         return zip(*(self.columns[column] for column in columns), strict=True)
 
     @cached_property
-    def counts(self) -> "Counter[tuple[str, ...]]":
+    def papers(self) -> Sequence[Paper]:
+        """The rows of a long table as ballots or responses."""
+        if self.given is not None:
+            return self.given
+        width = len(self.table.paper)
+        papers: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+        for cells in self:
+            papers.setdefault(cells[:width], []).append(cells[width:])
+        return list(papers.items())
+
+    @cached_property
+    def counts(self) -> Mapping[tuple[str, ...], int]:
         """How often each combination of the table's `counted` columns occurs."""
-        return Counter(self.pick(*self.table.counted))
+        if self.given is None:
+            return Counter(self.pick(*self.table.counted))
+        places = [place for place, column in enumerate(self.table.paper) if column in self.table.counted]
+        gathered: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+        for head, endings in self.given:
+            gathered.setdefault(tuple(head[place] for place in places), []).extend(endings)
+        return {
+            (*head, *ending): number
+            for head, endings in gathered.items()
+            for ending, number in Counter(endings).items()
+        }
 
     def distinct(self, *columns: str) -> set[tuple[str, ...]]:
         """The different combinations of these columns' cells."""
         counted = self.table.counted
-        if len(columns) > 1 and all(column in counted for column in columns):
-            return set(map(itemgetter(*map(counted.index, columns)), self.counts))
-        return set(self.pick(*columns))
+        if not counted or any(column not in counted for column in columns):
+            return set(self.pick(*columns))
+        if len(columns) == 1:
+            return {(cell,) for cell in set(map(itemgetter(counted.index(columns[0])), self.counts))}
+        return set(map(itemgetter(*map(counted.index, columns)), self.counts))
 
     def pairs(self, key: str, value: str) -> dict[str, str]:
         """One column's cells by another's."""

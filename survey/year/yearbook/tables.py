@@ -49,7 +49,8 @@ class Column:
 class Table:
     """A table (sheet) of the year book; no two rows may share the columns of `key`.
 
-    `counted`: the columns whose combinations are what a long table comes to once its rows are counted.
+    `paper`: the columns that name the sheet of paper (a ballot, a response) whose lines the rows of a long table are;
+    `counted`: those of them that are kept when the rows are counted, and all other columns.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     required: bool = False
+    paper: tuple[str, ...] = ()
     counted: tuple[str, ...] = ()
 
     def column(self, id: str) -> Column:
@@ -300,7 +302,8 @@ def tables(rulebook: Rulebook) -> tuple[Table, ...]:
                 _code("grade", "等次", codes("mark", (*ballots.grades, *ballots.neutral)) if ballots else {}),
             ),
             key=("banner", "ballot", "person", "item"),
-            counted=("banner", "person", "item", "group", "grade"),
+            paper=("banner", "ballot", "group"),
+            counted=("banner", "group", "person", "item", "grade"),
         ),
         Table(
             id="opinions",
@@ -330,6 +333,7 @@ def tables(rulebook: Rulebook) -> tuple[Table, ...]:
                 ),
             ),
             key=("banner", "village", "response", "person", "question"),
+            paper=("banner", "village", "response", "respondent"),
             counted=("banner", "person", "question", "answer"),
         ),
     )
