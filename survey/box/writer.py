@@ -7,6 +7,7 @@ acknowledged is sent again and recognised by its nonce.
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import selectors
@@ -235,12 +236,15 @@ def serve(url: str, instance: Path) -> None:
     """Runs until no app process is connected any more."""
     run = instance / "run"
     run.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = (run / "writer.lock").open("w")
+    lock = (run / f"{_name(url)}.lock").open("a")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return
-    address = run / "writer.sock"
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    address = run / f"{_name(url)}.sock"
     address.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     _bound(listener.bind, address)
@@ -300,6 +304,11 @@ def _store(store: Store, group: list[tuple[socket.socket, dict[str, Any]]]) -> N
             _send(client, mine)
 
 
+def _name(url: str) -> str:
+    """A writer is of one database: after a change of DATABASE_URL nobody meets the old one."""
+    return f"writer-{hashlib.sha256(url.encode()).hexdigest()[:12]}"
+
+
 def _messages(buffer: bytearray) -> list[dict[str, Any]]:
     found = []
     while len(buffer) >= _SIZE.size:
@@ -335,10 +344,10 @@ def store(url: str, instance: Path, rows: Sequence[Mapping[str, Any]], *, wait: 
             _send(client, {"rows": list(rows)})
             answers: list[dict[str, str]] = _receive(client)
         except TimeoutError:
-            _forget(instance)
+            _forget(url, instance)
             break
         except (ConnectionError, OSError):
-            _forget(instance)
+            _forget(url, instance)
             time.sleep(0.02)
             continue
         if any(answer["status"] == "failed" for answer in answers):
@@ -359,16 +368,16 @@ def _receive(client: socket.socket) -> list[dict[str, str]]:
 
 
 def _connected(url: str, instance: Path, wait: float) -> socket.socket:
-    pool: dict[Path, socket.socket] = _mine.__dict__.setdefault("pool", {})
-    if instance in pool:
-        return pool[instance]
-    address = instance / "run" / "writer.sock"
+    pool: dict[tuple[str, Path], socket.socket] = _mine.__dict__.setdefault("pool", {})
+    if (url, instance) in pool:
+        return pool[url, instance]
+    address = instance / "run" / f"{_name(url)}.sock"
     until = time.monotonic() + wait
     while True:
         client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             _bound(client.connect, address)
-            pool[instance] = client
+            pool[url, instance] = client
             return client
         except (FileNotFoundError, ConnectionRefusedError):
             client.close()
@@ -378,8 +387,8 @@ def _connected(url: str, instance: Path, wait: float) -> socket.socket:
             time.sleep(0.05)
 
 
-def _forget(instance: Path) -> None:
-    client = _mine.__dict__.get("pool", {}).pop(instance, None)
+def _forget(url: str, instance: Path) -> None:
+    client = _mine.__dict__.get("pool", {}).pop((url, instance), None)
     if client:
         client.close()
 
@@ -388,12 +397,12 @@ def _start(url: str, instance: Path) -> None:
     """Starts a writer unless one is starting or runs."""
     run = instance / "run"
     run.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (run / "writer.lock").open("a") as lock:
+    with (run / f"{_name(url)}.lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-    with (run / "start.lock").open("a") as lock:
+    with (run / f"{_name(url)}.start").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -409,7 +418,7 @@ def _start(url: str, instance: Path) -> None:
         for _ in range(100):  # until it listens, so that a crowd of threads starts one process only
             time.sleep(0.05)
             with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-                _bound(probe.connect, run / "writer.sock")
+                _bound(probe.connect, run / f"{_name(url)}.sock")
                 return
 
 

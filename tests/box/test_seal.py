@@ -136,8 +136,8 @@ def add_slip(meeting):
 @pytest.mark.parametrize(
     ("tamper", "named"),
     [
-        (alter, "mac"), (remove, "mark"), (swap, "mac"), (copy, "mac"), (stuff, "mac"), (drop_with_slip, "mark"), (free, "slips"),
-        (free_and_vote_again, "slips"), (add_slip, "issued"), (regroup, "issued"),
+        (alter, "mac"), (remove, "mark"), (swap, "mac"), (copy, "mac"), (stuff, "mac"), (drop_with_slip, "mark"),
+        (free, "slips"), (free_and_vote_again, "slips"), (add_slip, "issued"), (regroup, "issued"),
     ],
 )  # fmt: skip
 def test_tampering_before_the_seal_stops_it_and_is_named(voted, tamper, named):
