@@ -21,8 +21,8 @@ def parts() -> list[Path]:
     return sorted((FOLDER / "en" / "parts").glob("*.po"))
 
 
-def catalog() -> Catalog:
-    """All English texts. Raises ValueError where two parts translate one text differently."""
+def catalog(*, strict: bool = True) -> Catalog:
+    """All English texts. Raises ValueError where two parts translate one text differently; else the first holds."""
     joined = Catalog(locale="en")
     for path in parts():
         with path.open("rb") as file:
@@ -31,6 +31,8 @@ def catalog() -> Catalog:
                     continue
                 known = joined.get(message.id, message.context)
                 if known and known.string and message.string and known.string != message.string:
+                    if not strict:
+                        continue
                     raise ValueError(f"{path.name}: {message.id!r} is {message.string!r} here and {known.string!r} elsewhere")
                 if message.string:
                     joined.add(message.id, message.string, flags=message.flags, context=message.context)
@@ -45,7 +47,7 @@ def build() -> None:
     try:
         COMPILED.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=COMPILED.parent, delete=False) as file:
-            write_mo(file, catalog())
+            write_mo(file, catalog(strict=False))
         os.replace(file.name, COMPILED)
     except PermissionError:
         return
