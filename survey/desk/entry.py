@@ -23,7 +23,7 @@ from survey.roster import Cycle, Person
 from survey.year.yearbook import Fault, workbook
 from tally import indicator
 from tally.number import fixed, half_up, parse, plain
-from tally.rulebook import Rulebook
+from tally.rulebook import Entered, Rulebook
 
 READERS = ("office", "assessor", "staff", "viewer")
 ASSESSED = ("ledger", "visits", "letters")  # what the assessors enter themselves
@@ -49,14 +49,15 @@ def entry() -> str:
         year = this(connection)
         rulebook = rules(year)
         own = [each for each in roster.banners(connection, year.cycle) if me.sees(each.banner)]
-        progress = []
+        progress: list[tuple[str, tuple[int, int] | None]] = []
         for name in names(rulebook):
             if name in BANNER_NEEDED:
                 progress.append((name, None))
             else:
-                grid = build(connection, year, rulebook, name, "", me)
-                filled = sum(all(row.values.get(c.id) for c in grid.columns) for row in grid.rows)
-                progress.append((name, (filled, len(grid.rows)) if name not in ("factors", "rates") else None))
+                shown = build(connection, year, rulebook, name, "", me)
+                needed = _needed(rulebook, shown)
+                filled = sum(all(row.values.get(each) for each in needed) for row in shown.rows)
+                progress.append((name, (filled, len(shown.rows)) if needed else None))
     titles = {name: title(rulebook, name) for name in names(rulebook)}
     return render_template(
         "desk/entry.html", progress=progress, titles=titles, banners=own, needs_banner=BANNER_NEEDED, who=may_enter
@@ -165,6 +166,16 @@ def assessors() -> AnyResponse | tuple[str, int]:
     return render_template(
         "desk/assessors.html", listed=listed, known=known, names=accounts, fault=fault, units=units
     ), 422 if fault else 200
+
+
+def _needed(rulebook: Rulebook, shown: Grid) -> list[str]:
+    """The columns of a grid that every row must have; none where there may rightly be nothing."""
+    if shown.id in ("factors", "rates", "person_scores"):
+        return []
+    if shown.id == "scores":
+        entered = [part for part in rulebook.components if isinstance(part, Entered) and not part.sheet]
+        return [part.id for part in entered if part.id in {each.id for each in shown.columns}]
+    return ["days"] if shown.id == "days" else [each.id for each in shown.columns]
 
 
 def spreadsheet(file_name: str, sheet: str, rows: Iterable[Iterable[object]]) -> Response:
@@ -466,8 +477,15 @@ def _factors(connection: Connection, year: Cycle, rulebook: Rulebook, banner: st
             chosen = next((each for each in group if (key[0], key[1], each) in known), "")
             values[group[0]] = chosen
             values[f"{group[0]}.evidence"] = known.get((key[0], key[1], chosen), "") if chosen else ""
-        rows.append(Row(key=key, label=label, note=note, values=values))
+        rows.append(Row(key=key, label=label, note=note, values=values, barred=_barred(rulebook, key)))
     return Grid(id="factors", title=title(rulebook, "factors"), first=_("对象"), columns=tuple(columns), rows=tuple(rows))
+
+
+def _barred(rulebook: Rulebook, key: Key) -> frozenset[str]:
+    """The columns of factors that a team, or a person, cannot have: the banner's are decided in the team's line (D-18)."""
+    whose = "person" if key[1] else "team"
+    columns = [group[0] for group in factor_groups(rulebook) if not any(whose in rulebook.factor_for(each) for each in group)]
+    return frozenset({name for each in columns for name in (each, f"{each}.evidence")})
 
 
 def factor_groups(rulebook: Rulebook) -> list[tuple[str, ...]]:
@@ -622,12 +640,9 @@ def _check_factors(rulebook: Rulebook, shown: Grid, filled: Filled) -> None:
         if row is None:
             continue
         after = {**row.values, **cells}
-        whose = "person" if key[1] else "team"
         for group in factor_groups(rulebook):
             chosen, evidence = after[group[0]], after[f"{group[0]}.evidence"]
-            if chosen and chosen in group and whose not in rulebook.factor_for(chosen):
-                filled.faults[row.id, group[0]] = _("这一项按旗县认定，在总队一行填")
-            elif chosen and not evidence:
+            if chosen and not evidence:
                 filled.faults[row.id, f"{group[0]}.evidence"] = _("请写明依据")
             elif evidence and not chosen:
                 filled.faults[row.id, group[0]] = _("写了依据，请选加分或扣分")

@@ -71,12 +71,13 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One row: whose it is, what it is called, and its values by column."""
+    """One row: whose it is, what it is called, its values by column, and the columns that are not for it."""
 
     key: Key
     label: str
     note: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
+    barred: frozenset[str] = frozenset()
 
     @property
     def id(self) -> str:
@@ -130,7 +131,9 @@ class Filled:
         if value == row.values.get(column.id, ""):
             return
         self.texts[cell] = text.strip()
-        if column.locked:
+        if column.id in row.barred:
+            fault = _("这一项不是给这一行的")
+        elif column.locked:
             fault = fault or _("这一格您不能填")
         if fault:
             self.faults[cell] = fault

@@ -19,7 +19,7 @@ from survey.desk.entry import EXCEL, spreadsheet
 from survey.desk.today import grid_url
 from survey.desk.words import language, position_name
 from survey.entry import Decision
-from survey.year import result, scoring
+from survey.year import progress, result, scoring
 from survey.year.scoring import Reckoned
 from tally import step
 from tally.facts import Subject
@@ -63,6 +63,13 @@ class Cap:
     given: int
     within: Fraction | None
     beyond: Fraction | None
+
+
+def labels() -> dict[str, object]:
+    """What every result is labelled with: demo data, and the banners whose marks were imported."""
+    with db.reading() as connection:
+        year = this(connection)
+        return {"demo": year.demo, "imported": progress.imported(connection, year.cycle)}
 
 
 def read_year() -> tuple[Reckoned, Decisions]:
@@ -125,7 +132,7 @@ def results() -> str:
         plain=plain,
         lang=language(),
         person=year.rulebook.sequence(ranking.sequence).of == "person",
-        first=next(iter(grades(year.rulebook))),
+        **labels(),
     )
 
 
@@ -198,7 +205,8 @@ def subject(sequence: str, subject: str) -> AnyResponse | tuple[str, int]:
         grid_url=grid_url,
         cap=cap(ranking, year.rulebook, decided),
         others=_others(year, row),
-        first=next(iter(grades(year.rulebook))),
+        answers=_answers(year, row.subject),
+        **labels(),
     ), 422 if fault else 200
 
 
@@ -317,6 +325,23 @@ def _marks(year: Reckoned, of: Subject) -> list[tuple[str, list[Bar]]]:
             bars = [Bar(label=g.label.text(language()), number=n, share=Fraction(100 * n, total)) for g, n in counts]
             found.append((item.label.text(language()), bars))
     return found
+
+
+def _answers(year: Reckoned, of: Subject) -> list[tuple[str, list[Bar]]]:
+    """The valid answers about a subject in the opinion survey, question by question; strangers' are left out already."""
+    part, found = year.rulebook.opinion, year.facts.opinion.get(of)
+    if part is None or found is None:
+        return []
+    rows = []
+    for question in part.person_questions if of.person else part.team_questions:
+        counts = [
+            (each, sum(group.get(each.id, 0) for group in found.marks.get(question.id, {}).values())) for each in part.answers
+        ]
+        total = sum(number for _answer, number in counts)
+        if total:
+            bars = [Bar(label=each.label.text(language()), number=n, share=Fraction(100 * n, total)) for each, n in counts]
+            rows.append((question.label.text(language()), bars))
+    return rows
 
 
 def _others(year: Reckoned, row: Row) -> list[tuple[str, Row, str]]:

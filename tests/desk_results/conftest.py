@@ -1,6 +1,9 @@
 """A desk with the example year `small`, and accounts of every role signed in through the sign-in page."""
 
+import contextlib
 import re
+import shutil
+import sqlite3
 import threading
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,6 +12,7 @@ import pytest
 from sqlalchemy import insert
 from werkzeug.serving import make_server
 
+from app import create_app
 from survey import access, db, schema
 from survey.year import site, yearbook
 
@@ -91,22 +95,46 @@ class Desk:
         return answer.get_data(as_text=True)
 
 
-@pytest.fixture
-def desk_app(make_app):
-    """An app whose database holds `small`, accounts of every role, and villages for the first banner."""
-    app = make_app("sqlite")
+@pytest.fixture(scope="session")
+def kept_year(tmp_path_factory):
+    """A database file, made once: `small`, accounts of every role, and villages for the first banner."""
+    folder = tmp_path_factory.mktemp("year")
+    file = folder / "survey.db"
+    app = create_app({"INSTANCE": str(folder), "DATABASE_URL": f"sqlite:///{file}", "TESTING": True})
     book, rules = yearbook.read(EXAMPLES / "small")
     first = sorted(book["banners"]["banner"])[0]
-    with app.app_context(), db.deed() as connection:
-        site.take_in(connection, book, rules, by="cli")
-        for role in access.ROLES:
-            banner = first if role in ("staff", "assessor") else ""
-            access.create(connection, name=role, title=f"示例{role}", roles={role}, password=PASSWORD, by="cli", banner=banner)
-        villages = [{"cycle": 2018, "banner": first, "township": f"示例{t}镇", "village": f"示例{t}{v}村"} for t in "甲乙丙丁戊" for v in "一二三"]
-        connection.execute(insert(schema.village), villages)
-    app.first, app.second = first, sorted(book["banners"]["banner"])[1]
+    with app.app_context():
+        db.migrate(db.engine())
+        with db.deed() as connection:
+            site.take_in(connection, book, rules, by="cli")
+            for role in access.ROLES:
+                banner = first if role in ("staff", "assessor") else ""
+                access.create(
+                    connection, name=role, title=f"示例{role}", roles={role}, password=PASSWORD, by="cli", banner=banner
+                )
+            villages = [
+                {"cycle": 2018, "banner": first, "township": f"示例{t}镇", "village": f"示例{t}{v}村"}
+                for t in "甲乙丙丁戊"
+                for v in "一二三"
+            ]
+            connection.execute(insert(schema.village), villages)
+    app.extensions["engine"].dispose()
+    with contextlib.closing(sqlite3.connect(file)) as connection:  # the file alone, without its log
+        connection.execute("VACUUM INTO ?", (str(folder / "kept.db"),))
+    return folder / "kept.db", book
+
+
+@pytest.fixture
+def desk_app(kept_year, tmp_path):
+    """An app on a copy of that database."""
+    file, book = kept_year
+    shutil.copy(file, tmp_path / "survey.db")
+    url = f"sqlite:///{tmp_path / 'survey.db'}"
+    app = create_app({"INSTANCE": str(tmp_path), "DATABASE_URL": url, "TESTING": True, "RATELIMIT_ENABLED": False})
+    app.first, app.second = sorted(book["banners"]["banner"])[:2]
     app.book = book
-    return app
+    yield app
+    app.extensions["engine"].dispose()
 
 
 @pytest.fixture

@@ -41,7 +41,10 @@ def test_a_draw_without_seed_pool_or_the_office_is_refused(office, sign_in, desk
     page = staff.get(f"/desk/draw/{quote(desk_app.first)}")
     assert 'name="seed"' not in page
     token = page.split('name="csrf_token" value="')[1].split('"')[0]
-    assert staff.post(f"/desk/draw/{quote(desk_app.first)}", {"csrf_token": token, "seed": "1", "announced": "x"}).status_code == 403
+    assert (
+        staff.post(f"/desk/draw/{quote(desk_app.first)}", {"csrf_token": token, "seed": "1", "announced": "x"}).status_code
+        == 403
+    )
     staff.get(f"/desk/draw/{quote(desk_app.second)}", status=404)
 
 
@@ -52,6 +55,8 @@ def test_a_changed_pool_is_told(office, desk_app):
 
     draw(office, desk_app.first, seed="1", announced="会上公布")
     with desk_app.app_context(), db.deed() as connection:
-        connection.execute(insert(schema.village).values(cycle=2018, banner=desk_app.first, township="示例己镇", village="示例村"))
+        connection.execute(
+            insert(schema.village).values(cycle=2018, banner=desk_app.first, township="示例己镇", village="示例村")
+        )
     page = office.get(f"/desk/draw/{quote(desk_app.first)}")
     assert "名册里的名单在抽取以后改过" in page and "结果相同" in page

@@ -44,11 +44,14 @@ def test_saving_unchanged_changes_nothing(office, entries):
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"), [("101", "应在 0 到 100 之间"), ("-1", "应在 0 到 100 之间"), ("好", "应是数字"), ("88.12345", "小数最多 4 位")]
+    ("typed", "said"),
+    [("101", "应在 0 到 100 之间"), ("-1", "应在 0 到 100 之间"), ("好", "应是数字"), ("88.12345", "小数最多 4 位")],
 )
 def test_a_fault_stands_at_its_cell_and_nothing_is_saved(office, desk_app, typed, said):
     before = kept(desk_app, "score", desk_app.first)
-    page = office.save("/desk/entry/scores", {(desk_app.first, "日常督查"): typed, (desk_app.second, "日常督查"): "66"}, status=422)
+    page = office.save(
+        "/desk/entry/scores", {(desk_app.first, "日常督查"): typed, (desk_app.second, "日常督查"): "66"}, status=422
+    )
     name = office.cell(page, desk_app.first, "日常督查")
     assert said in re.search(rf'id="{re.escape(name)}-fault">([^<]*)', page)[1]
     assert f'value="{typed}"' in page and 'value="66"' in page, "what was typed stays"
@@ -101,7 +104,9 @@ def test_a_table_of_a_year_book_fills_its_grid(office, desk_app):
     rows = [["旗县", "编号", "表", "村", "项目", "得分"], [desk_app.first, "", "指标考核", "", "减贫计划完成率", 7.25]]
     rows.append([desk_app.first, "", "查阅台账", "", "工作记录", 3])
     fields = Form(office.get("/desk/entry/indicators")).with_(deed="import")
-    page = office.post("/desk/entry/indicators", {**fields, "file": (workbook(rows, "分项打分"), "a.xlsx")}).get_data(as_text=True)
+    page = office.post("/desk/entry/indicators", {**fields, "file": (workbook(rows, "分项打分"), "a.xlsx")}).get_data(
+        as_text=True
+    )
     assert 'value="7.25"' in page and "不在本表里" not in page
 
 
@@ -128,7 +133,8 @@ def test_rates_become_points(office, desk_app):
     office.save(
         "/desk/entry/rates",
         {
-            (row, "减贫计划完成率（%）"): "97.5", (row, "人均纯收入增幅"): "8", (row, "增幅目标"): "10", (row, "贫困发生率降幅"): "-1", (row, "降幅目标"): "2",
+            (row, "减贫计划完成率（%）"): "97.5", (row, "人均纯收入增幅"): "8", (row, "增幅目标"): "10",
+            (row, "贫困发生率降幅"): "-1", (row, "降幅目标"): "2",
             (row, "识别精准率（%）"): "99", (row, "帮扶精准率（%）"): "98", (row, "退出精准率（%）"): "97",
         },
     )  # fmt: skip
@@ -143,7 +149,9 @@ def test_rates_become_points(office, desk_app):
 def test_half_a_rate_is_a_fault(office, desk_app):
     page = office.save("/desk/entry/rates", {(desk_app.first, "人均纯收入增幅"): "8"}, status=422)
     assert "同一指标的几项要一起填" in page
-    page = office.save("/desk/entry/rates", {(desk_app.first, "人均纯收入增幅"): "8", (desk_app.first, "增幅目标"): "0"}, status=422)
+    page = office.save(
+        "/desk/entry/rates", {(desk_app.first, "人均纯收入增幅"): "8", (desk_app.first, "增幅目标"): "0"}, status=422
+    )
     assert "目标要大于0" in page
 
 
@@ -168,7 +176,10 @@ def test_an_assessor_gives_letters_but_not_to_the_own_unit(sign_in, desk_app):
 
 def test_there_are_twelve_letters(sign_in, desk_app):
     office = sign_in("office")
-    office.post("/desk/entry/assessors", Form(office.get("/desk/entry/assessors")).with_(unit="") | {"assessor": "示例丙", "unit": "示例单位"})
+    office.post(
+        "/desk/entry/assessors",
+        Form(office.get("/desk/entry/assessors")).with_(unit="") | {"assessor": "示例丙", "unit": "示例单位"},
+    )
     page = office.get(f"/desk/entry/letters?banner={quote(desk_app.first)}")
     cell = office.cell(page, desk_app.first, "示例丙")
     options = re.search(rf'<select id="{re.escape(cell)}".*?</select>', page, re.S)[0]
@@ -192,11 +203,16 @@ def test_factors_want_evidence_and_exclude_each_other(office, desk_app):
     assert "请写明依据" in office.save(url, {(row, label): "identification_precise"}, status=422)
     office.save(url, {(row, label): "identification_precise", (row, evidence): "示例文件一"})
     office.save(url, {(row, label): "identification_imprecise", (row, evidence): "示例文件二"})
-    found = {key[2]: value for key, value in kept(desk_app, "factor", row).items() if key[1] == "" and key[2].startswith("identification")}
+    found = {
+        key[2]: value
+        for key, value in kept(desk_app, "factor", row).items()
+        if key[1] == "" and key[2].startswith("identification")
+    }
     assert found == {"identification_imprecise": "示例文件二"}, "never both"
     person = next(each for each in desk_app.book["people"] if each[2] == row)
-    page = office.save(url, {(person[1], label): "identification_precise", (person[1], evidence): "示例"}, status=422)
-    assert "在总队一行填" in page
+    assert f'aria-label="{person[1]} {label}"' not in office.get(url), "the banner's factors stand in the team's line (D-18)"
+    page = office.paste(url, f"姓名\t{label}\t{evidence}\n{person[1]}\t识别精准\t示例\n", status=422)
+    assert "这一项不是给这一行的" in page
 
 
 def test_days_and_ranks(office, desk_app, entries):
@@ -211,7 +227,10 @@ def test_days_and_ranks(office, desk_app, entries):
 
 def test_villages_drawn_are_the_rows_of_the_visits(office, desk_app):
     banner = quote(desk_app.first)
-    office.post(f"/desk/draw/{banner}", Form(office.get(f"/desk/draw/{banner}")).with_(seed="") | {"seed": "2019012", "announced": "示例公告"})
+    office.post(
+        f"/desk/draw/{banner}",
+        Form(office.get(f"/desk/draw/{banner}")).with_(seed="") | {"seed": "2019012", "announced": "示例公告"},
+    )
     url = f"/desk/entry/visits?banner={banner}"
     page = office.get(url)
     village = re.findall(r"<th scope=\"row\">(示例\S+?村)<", page)

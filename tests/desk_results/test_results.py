@@ -38,7 +38,11 @@ def test_a_ranking_shows_each_score_rank_and_grade(office, sequence):
     page = office.get(f"/desk/results?sequence={sequence}")
     assert page.count("<h1") == 1
     right = json.loads((EXAMPLES / "small" / "expected.json").read_text(encoding="utf-8"))["sequences"][sequence]
-    rows = re.findall(r"<tr(?: class=\"line\")?><td class=\"num\">(\S+)</td><th scope=\"row\"><a href=\"[^\"]+\">([^<]+)</a>.*?<strong>(\S+)</strong>", page, re.S)
+    rows = re.findall(
+        r'<tr(?: class="line")?><td class="num">(\S+)</td><th scope="row"><a href="[^"]+">([^<]+)</a>.*?<strong>(\S+)</strong>',
+        page,
+        re.S,
+    )
     assert rows == [(str(row["rank"] or "–"), row["name"], row["score"] or "–") for row in right]
 
 
@@ -53,7 +57,7 @@ def test_a_subject_is_explained_down_to_the_clause_and_the_count(office):
     page = office.get("/desk/results/captain/P0001")
     assert "这个分数是怎么来的" in page and "〔四（七）〕" in page
     assert re.search(r"\(100×\d+ \+ 80×\d+", page), "the counts of the marks"
-    assert page.count('<rect class="s') == 20  # five items, four marks
+    assert page.count('<rect class="s') == 32  # five items of the ballot, three questions of the survey, four marks each
     assert office.bytes("/desk/results/captain/P0001.pdf")[:5] == b"%PDF-"
     office.get("/desk/results/captain/nobody", status=404)
 

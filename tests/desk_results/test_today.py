@@ -46,17 +46,24 @@ def test_the_next_step_follows_the_work(office, desk_app):
         connection.execute(schema.cycle.update().values(revision=schema.cycle.c.revision + 1))
     assert steps(desk_app)[banner].step == "people"
     with desk_app.app_context(), db.deed() as connection:
-        connection.execute(insert(schema.person).values(cycle=2018, person="X1", name="示例甲", banner=banner, position="captain"))
+        connection.execute(
+            insert(schema.person).values(cycle=2018, person="X1", name="示例甲", banner=banner, position="captain")
+        )
         connection.execute(schema.cycle.update().values(revision=schema.cycle.c.revision + 1))
         connection.execute(insert(schema.draw).values(
-            cycle=2018, banner=banner, seed="1", announced="x", algorithm="sha256-order-1", pool="{}", villages="{}", drawn_on="2019-01-01",
+            cycle=2018, banner=banner, seed="1", announced="x", algorithm="sha256-order-1", pool="{}", villages="{}",
+            drawn_on="2019-01-01",
         ))  # fmt: skip
     assert steps(desk_app)[banner].step == "appraisal.draft"
     with desk_app.app_context(), db.deed() as connection:
         name = collections.draft(connection, cycle=2018, banner=banner, kind="appraisal", mode="slips", title="示例会")
     assert steps(desk_app)[banner].step == "appraisal.slips" and steps(desk_app)[banner].collection == name
     slip = {"collection": name, "qr": b"1", "code": b"2", "medium": "phone"}
-    for change, step in (({}, "appraisal.open"), ({"state": "open"}, "appraisal.close"), ({"state": "closing"}, "appraisal.seal")):
+    for change, step in (
+        ({}, "appraisal.open"),
+        ({"state": "open"}, "appraisal.close"),
+        ({"state": "closing"}, "appraisal.seal"),
+    ):
         with desk_app.app_context(), db.deed() as connection:
             if change:
                 collections.change(connection, name, **change)
