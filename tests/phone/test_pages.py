@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from flask_babel import refresh
 from sqlalchemy import func, select
 
 from survey import db
@@ -48,9 +49,11 @@ class Voter:
         self.client = app.test_client(use_cookies=False)
 
     def get(self, path, **kw):
+        refresh()  # the tests' own app context keeps a locale from one request to the next; a server's does not
         return self._read(self.client.get(path, **kw))
 
     def post(self, path, fields):
+        refresh()
         return self._read(self.client.post(path, data=fields))
 
     def _read(self, response):
