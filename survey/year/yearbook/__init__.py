@@ -108,7 +108,7 @@ def _read(sheets: Iterator[Sheet], faults: list[Fault], load: Callable[[str], Ru
     found["points"] = check.by_sheet(found["points"], book_rules)
     for table in all_tables:
         check.twice(found[table.id], faults)
-    checks = Checks(found, book_rules, faults)
+    checks = Checks(found, book_rules, faults, given=year is not None)
     checks.all()
     if faults:
         order = {table.id: place for place, table in enumerate(all_tables)}

@@ -194,8 +194,9 @@ def judge(
 class Checks:
     """The checks of one year book against its rulebook and its own rows."""
 
-    def __init__(self, tables: Mapping[str, Rows], rulebook: Rulebook, faults: list[Fault]) -> None:
+    def __init__(self, tables: Mapping[str, Rows], rulebook: Rulebook, faults: list[Fault], *, given: bool) -> None:
         self.tables = tables
+        self.given = given
         self.rulebook = rulebook
         self.faults = faults
         self.banners = {banner for banner in tables["banners"]["banner"] if banner}
@@ -204,7 +205,7 @@ class Checks:
 
     def all(self) -> None:
         """Every check beyond single cells and keys, table by table."""
-        self.rulebook = choices(self.tables["year"], self.rulebook, self.faults)
+        self.rulebook = choices(self.tables["year"], self.rulebook, self.faults, given=self.given)
         self._ranks()
         judge(self.tables["people"], ["banner"], self._home, self.faults)
         for id in ("points", "scores", "grades", "factors", "ballots", "opinions"):
@@ -405,8 +406,11 @@ def _whole(year: Rows, key: str) -> int:
     return int(text) if re.fullmatch(r"[1-9]\d{0,5}", text, re.ASCII) else 0
 
 
-def choices(year: Rows, rulebook: Rulebook, faults: list[Fault]) -> Rulebook:
-    """The rulebook under the year's choices; every key and value of the table `year` that is wrong becomes a fault."""
+def choices(year: Rows, rulebook: Rulebook, faults: list[Fault], *, given: bool) -> Rulebook:
+    """The rulebook under the year's choices; every key and value of the table `year` that is wrong becomes a fault.
+
+    `given`: the table is there, so that its keys can be missing.
+    """
     open_choices = {choice.id: choice for choice in rulebook.choices if choice.open}
     keys = ["year", "measure", "ranked_total", *(f"choice.{id}" for id in open_choices)]
     chosen: dict[str, str] = {}
@@ -440,7 +444,7 @@ def choices(year: Rows, rulebook: Rulebook, faults: list[Fault]) -> Rulebook:
                 fault(line, "key", key, "没有这一项，可用：%(known)s", known="、".join(keys))
     present = set(year["key"])
     for key in ("year", "measure"):
-        if key not in present:
+        if key not in present and given:
             fault(1, "key", key, "缺少这一项，请加一行 %(key)s", key=key)
     return rulebook.with_choices(chosen) if chosen else rulebook
 

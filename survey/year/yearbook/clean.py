@@ -14,6 +14,7 @@ from .tables import Column, Kind
 
 SPACES = " \t\r\n\f\v\u00a0\u3000\ufeff\u200b\u200c\u200d\u2060"
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0x2212: 0x2D}
+_PLAIN = {code: narrow for code, narrow in _WIDE.items() if chr(narrow).isalnum() or chr(narrow) in " ./-_"}
 _NUMBER = re.compile(r"\+?(\d*)(?:\.(\d+))?", re.ASCII)
 _WHOLE = re.compile(r"(\d+)\.0+", re.ASCII)
 _SCIENTIFIC = re.compile(r"\d(\.\d+)?[eE]\+?\d+", re.ASCII)
@@ -95,15 +96,16 @@ class Reading(dict[str | bytes, str]):
         kind = self.column.kind
         if kind is Kind.TEXT:
             return raw.strip(SPACES)
-        text = narrow(raw)
-        if not text:
-            return ""
         if kind is Kind.KEY:
+            text = raw.translate(_PLAIN).strip(SPACES)  # brackets and commas of a name stay as they are
             if whole := _WHOLE.fullmatch(text):
                 return whole[1]
             if _SCIENTIFIC.fullmatch(text):
                 return self._bad(text, "这一格被表格软件变成了科学计数，请把这一列设为文本后重新填写")
             return text
+        text = narrow(raw)
+        if not text:
+            return ""
         if kind is Kind.NUMBER:
             return self._number(text)
         return self._code(text)
@@ -125,7 +127,7 @@ class Reading(dict[str | bytes, str]):
             if column.codes:
                 words = "、".join(f"{chinese} {id}" for id, chinese in column.codes.items())
                 return self._bad(text, "应是正整数，或 %(words)s，或留空", words=words)
-            return self._bad(text, "应是数字，例如 87.5")
+            return self._bad(text, "应是一个数，例如 87.5")
         digits, places = match[1].lstrip("0") or "0", (match[2] or "").rstrip("0")
         if len(places) > column.places:
             if column.places == 0:
