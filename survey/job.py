@@ -115,7 +115,9 @@ def start(
     with db.deed() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7002)")
-        under_way = select(table).where(table.c.kind == kind, table.c.subject == subject, table.c.state.in_(("waiting", "running")))
+        under_way = select(table).where(
+            table.c.kind == kind, table.c.subject == subject, table.c.state.in_(("waiting", "running"))
+        )
         for query in (select(table).where(table.c.job == name), under_way):
             if row := connection.execute(query).first():
                 return _job(row)

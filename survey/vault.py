@@ -6,6 +6,7 @@ overwritten first; on an SSD that is no promise, so disk encryption is advised.
 
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,10 +63,8 @@ class Vault:
                 file.write(secrets.token_bytes(32))
                 file.flush()
                 os.fsync(file.fileno())
-            try:
+            with suppress(FileExistsError):
                 os.link(part, self.key)  # the first of two makers wins
-            except FileExistsError:
-                pass
             os.unlink(part)
         return SecretBox(self.key.read_bytes())
 

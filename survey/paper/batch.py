@@ -140,7 +140,14 @@ def vault(instance: Path, collection: str, name: str) -> Vault:
 
 def new(instance: Path, collection: str, *, kind: Literal["scan", "keyed"], account: str, made_on: str) -> Batch:
     """An empty batch."""
-    made = Batch(batch=new_id(), collection=collection, kind=kind, account=account, made_on=made_on, state="reading" if kind == "scan" else "open")
+    made = Batch(
+        batch=new_id(),
+        collection=collection,
+        kind=kind,
+        account=account,
+        made_on=made_on,
+        state="reading" if kind == "scan" else "open",
+    )
     save(instance, made)
     return made
 
@@ -280,7 +287,14 @@ def link_nonce(keys: key_store.Keys, code: str) -> str:
 
 
 def _scanned(
-    connection: Connection, keys: key_store.Keys, house: Collection, of: Batch, code: str, pages: Mapping[int, int], *, doubted: bool
+    connection: Connection,
+    keys: key_store.Keys,
+    house: Collection,
+    of: Batch,
+    code: str,
+    pages: Mapping[int, int],
+    *,
+    doubted: bool,
 ) -> Sheet:
     state, voice = standing(connection, keys, house, of, code)
     decided = of.decision(code)
@@ -309,9 +323,15 @@ def _scanned(
         elif left and not decided.spoiled:
             state = "open"
     return Sheet(
-        code=code, state=state, answers=answers, spoiled=decided.spoiled, voice=voice or next(iter(answers.get(VOICE, ())), ""),
-        pages=tuple(at for _number, at in sorted(pages.items())), missing=missing, open=tuple(left),
-    )  # fmt: skip
+        code=code,
+        state=state,
+        answers=answers,
+        spoiled=decided.spoiled,
+        voice=voice or next(iter(answers.get(VOICE, ())), ""),
+        pages=tuple(at for _number, at in sorted(pages.items())),
+        missing=missing,
+        open=tuple(left),
+    )
 
 
 def _keyed(connection: Connection, keys: key_store.Keys, house: Collection, of: Batch, code: str) -> Sheet:
@@ -335,9 +355,15 @@ def _keyed(connection: Connection, keys: key_store.Keys, house: Collection, of: 
     if state == "ready":
         state = "aside" if decided.aside else "open" if once or left else "ready"
     return Sheet(
-        code=code, state=state, answers=answers, spoiled=spoiled, voice=voice or next(iter(answers.get(VOICE, ())), ""), open=left,
-        differing=left, once=once,
-    )  # fmt: skip
+        code=code,
+        state=state,
+        answers=answers,
+        spoiled=spoiled,
+        voice=voice or next(iter(answers.get(VOICE, ())), ""),
+        open=left,
+        differing=left,
+        once=once,
+    )
 
 
 def fields(of: Sheet, form: Form) -> dict[str, list[str]]:

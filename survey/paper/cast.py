@@ -1,4 +1,4 @@
-"""The deed *cast a batch*: settled sheets go into the box in one go; then their scans are destroyed, or sealed for the envelope.
+"""The deed *cast a batch*: settled sheets go into the box in one go; then their scans are destroyed, or sealed.
 
 Begun again after a crash it counts nothing twice: each sheet's nonce is noted, encrypted, before the box is asked.
 """
@@ -20,7 +20,6 @@ from flask import Flask
 
 from survey import db, journal
 from survey.box import casting
-from survey.box import collection as collections
 from survey.box import keys as key_store
 from survey.box.collection import ALPHABET, Collection
 from survey.box.officers import Refused
@@ -75,7 +74,7 @@ def obstacles(house: Collection, of: Batch, pile: Pile) -> list[str]:
 def cast(app: Flask, house: Collection, name: str, *, form: Form, by: str, keep: bool) -> Result:
     """Casts a batch and destroys or seals what it was made from.
 
-    Raises Refused with what is in the way, or where the box could not take it now: then nothing is lost, and it can be cast again.
+    Raises Refused with what is in the way, or where the box could not take it now: then nothing is lost; cast it again.
     """
     instance = Path(app.config["INSTANCE"])
     keys = key_store.of(instance, house.collection)
@@ -94,10 +93,13 @@ def cast(app: Flask, house: Collection, name: str, *, form: Form, by: str, keep:
         secrets.SystemRandom().shuffle(sheets)
         ballots = [
             casting.Ballot(
-                reply=reply(each, form), nonce=nonces[each.code], slip=None if house.mode == "link" else each.code, voice=each.voice
+                reply=reply(each, form),
+                nonce=nonces[each.code],
+                slip=None if house.mode == "link" else each.code,
+                voice=each.voice,
             )
             for each in sheets
-        ]  # fmt: skip
+        ]
         outcomes = casting.cast_batch(collection=house, form=form, ballots=ballots, source="paper")
         statuses = Counter(each.status for each in outcomes)
         if any(status in LATER for status in statuses):
@@ -106,10 +108,17 @@ def cast(app: Flask, house: Collection, name: str, *, form: Form, by: str, keep:
         envelope = seal(instance, house, found) if keep and found.kind == "scan" else ""
         with db.deed() as connection:
             journal.record(
-                connection, account=by, deed="paper.cast", subject=house.collection, kind=found.kind, sheets=len(sheets),
-                outcomes=dict(statuses), totals=sorted(found.totals), scans="sealed" if envelope else "destroyed",
+                connection,
+                account=by,
+                deed="paper.cast",
+                subject=house.collection,
+                kind=found.kind,
+                sheets=len(sheets),
+                outcomes=dict(statuses),
+                totals=sorted(found.totals),
+                scans="sealed" if envelope else "destroyed",
                 spoiled=sum(bool(each.spoiled) for each in sheets),
-            )  # fmt: skip
+            )
         batch.vault(instance, house.collection, name).destroy()
     return Result(statuses=statuses, refused=refused, envelope=envelope)
 
@@ -166,10 +175,3 @@ def unseal(instance: Path, collection: str, name: str, code: str) -> bytes:
 def _derive(code: str, salt: bytes) -> bytes:
     derived: bytes = nacl.pwhash.argon2id.kdf(32, code.encode(), salt, opslimit=2, memlimit=19 * 1024 * 1024)
     return derived
-
-
-def house_and_form(collection: str) -> tuple[Collection | None, Form | None]:
-    """A collection and what it asks, read together."""
-    with db.reading() as connection:
-        house = collections.get(connection, collection)
-        return house, collections.form(connection, house) if house else None

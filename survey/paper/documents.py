@@ -23,7 +23,9 @@ def poster(collection: str) -> Response:
     here = house.find(collection)
     size = "A3" if request.args.get("size") == "A3" else "A4"
     address = f"{house.site()}/v/{here.collection}"
-    return pdf(press.pdf("paper/poster.html", _, house=here, size=size, address=address, link=here.mode == "link"), f"poster-{size}")
+    return pdf(
+        press.pdf("paper/poster.html", _, house=here, size=size, address=address, link=here.mode == "link"), f"poster-{size}"
+    )
 
 
 @blueprint.get("/<collection>/specimen.pdf")
@@ -74,11 +76,17 @@ def assessors_sheet() -> Response:
         headings.setdefault(each.heading.text(language()), []).append(each)
     return pdf(
         press.pdf(
-            "paper/assessors.html", _, year=year.cycle, banner=banner, people=people, headings=headings, position_name=position_name,
+            "paper/assessors.html",
+            _,
+            year=year.cycle,
+            banner=banner,
+            people=people,
+            headings=headings,
+            position_name=position_name,
             letters=letters.letters,
         ),
         "assessors",
-    )  # fmt: skip
+    )
 
 
 @blueprint.get("/points/<name>.pdf")
@@ -94,7 +102,9 @@ def points_sheet(name: str) -> Response:
     found = next((each for each in rules(year).sheets if each.id == name), None)
     if found is None:
         abort(404)
-    return pdf(press.pdf("paper/points.html", _, year=year.cycle, banner=banner, sheet=found, lang=language()), f"points-{name}")
+    return pdf(
+        press.pdf("paper/points.html", _, year=year.cycle, banner=banner, sheet=found, lang=language()), f"points-{name}"
+    )
 
 
 # ---- the records ---------------------------------------------------------------------------------------------------
@@ -122,7 +132,9 @@ def tally_pdf(collection: str) -> Response:
     from survey.paper import press
 
     found = _record(collection)
-    made = press.pdf("reports/tally_sheet.html", _, sheet=found, summary=tally_sheet.summary(found), reason_name=tally_sheet.reason_name)
+    made = press.pdf(
+        "reports/tally_sheet.html", _, sheet=found, by_subject=tally_sheet.by_subject, reason_name=tally_sheet.reason_name
+    )
     return pdf(made, f"tally-{collection}")
 
 

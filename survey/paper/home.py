@@ -145,7 +145,9 @@ def exchange(collection: str) -> AnyResponse:
         return back
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     try:
-        made = printing.exchange(app, here, request.form.get("code", ""), medium=medium, by=access.me().account, site=house.site())
+        made = printing.exchange(
+            app, here, request.form.get("code", ""), medium=medium, by=access.me().account, site=house.site()
+        )
     except (ValueError, job.Failed) as fault:
         flash(str(fault), "error")
         return back

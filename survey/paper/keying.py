@@ -44,10 +44,24 @@ def key_in(collection: str, name: str) -> str:
     mine = sorted(code for code, typed in found.typed.items() if any(each.account == access.me().account for each in typed))
     waiting = sorted(code for code, typed in found.typed.items() if len(typed) == 1 and code not in mine)
     return render_template(
-        "paper/key.html", house=here, batch=found, form=form, items=list(form.items()), say=say, lang=language(), mine=mine,
-        waiting=len(waiting), people={each.id: each for each in form.people}, given={}, code=request.args.get("code", ""), reasons=SPOILED[1:],
-        spoiled_words=spoiled_words, ask_voice=_asks_voice(here, form), dashed=printing.dashed, void=VOID,
-    )  # fmt: skip
+        "paper/key.html",
+        house=here,
+        batch=found,
+        form=form,
+        items=list(form.items()),
+        say=say,
+        lang=language(),
+        mine=mine,
+        waiting=len(waiting),
+        people={each.id: each for each in form.people},
+        given={},
+        code=request.args.get("code", ""),
+        reasons=SPOILED[1:],
+        spoiled_words=spoiled_words,
+        ask_voice=_asks_voice(here, form),
+        dashed=printing.dashed,
+        void=VOID,
+    )
 
 
 def _asks_voice(here: collections.Collection, form: Form) -> bool:
@@ -80,7 +94,8 @@ def keyed(collection: str, name: str) -> AnyResponse | tuple[str, int]:
             return redirect(url_for("paper.key_in", collection=collection, name=name))
         decided = {key: value for key, value in now.decided.items() if key != code}
         batch.save(
-            house.instance(), now.model_copy(update={"typed": {**now.typed, code: (*others, new)}, "decided": decided, "totals": {}})
+            house.instance(),
+            now.model_copy(update={"typed": {**now.typed, code: (*others, new)}, "decided": decided, "totals": {}}),
         )
     flash(_("已录入 %(code)s。", code=printing.dashed(code)))
     return redirect(url_for("paper.key_in", collection=collection, name=name))
@@ -114,10 +129,25 @@ def compare(collection: str, name: str, code: str) -> str:
     asked = {item.name: item for item in form.items()}
     names = [each for each in shown.differing if each in asked or each == VOICE]
     return render_template(
-        "paper/compare.html", house=here, batch=found, sheet=shown, names=names, asked=asked, form=form, one=found.typed[code][0],
-        two=found.typed[code][1], say=say, lang=language(), people={each.id: each.name for each in form.people}, void=VOID,
-        spoiled_differs="spoiled" in shown.differing, reasons=SPOILED, spoiled_words=spoiled_words, words=_words, dashed=printing.dashed,
-    )  # fmt: skip
+        "paper/compare.html",
+        house=here,
+        batch=found,
+        sheet=shown,
+        names=names,
+        asked=asked,
+        form=form,
+        one=found.typed[code][0],
+        two=found.typed[code][1],
+        say=say,
+        lang=language(),
+        people={each.id: each.name for each in form.people},
+        void=VOID,
+        spoiled_differs="spoiled" in shown.differing,
+        reasons=SPOILED,
+        spoiled_words=spoiled_words,
+        words=_words,
+        dashed=printing.dashed,
+    )
 
 
 def _words(form: Form, item: Item | None, values: tuple[str, ...]) -> str:
@@ -148,7 +178,12 @@ def third_look(collection: str, name: str, code: str) -> AnyResponse:
         before = now.decision(code).answers
         by = access.me().account if "spoiled" in shown.differing or now.decision(code).by else ""
         batch.decide(
-            house.instance(), now, code, answers={**before, **answers}, by=by, spoiled=request.form.get("spoiled", "") if by else ""
+            house.instance(),
+            now,
+            code,
+            answers={**before, **answers},
+            by=by,
+            spoiled=request.form.get("spoiled", "") if by else "",
         )
     flash(_("已记下。"))
     return redirect(url_for("paper.show_batch", collection=collection, name=name))

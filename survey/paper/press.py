@@ -45,9 +45,7 @@ def joined(parts: Sequence[bytes]) -> bytes:
 def qr(text: str) -> Markup:
     """A QR code as one SVG path, with its quiet zone."""
     rows = stamp.matrix(text)
-    drawn = "".join(
-        f"M{x + 4} {y + 4}h1v1h-1z" for y, row in enumerate(rows) for x, dark in enumerate(row) if dark
-    )
+    drawn = "".join(f"M{x + 4} {y + 4}h1v1h-1z" for y, row in enumerate(rows) for x, dark in enumerate(row) if dark)
     side = len(rows) + 8
     return Markup(f'<svg class="qr" viewBox="0 0 {side} {side}" xmlns="http://www.w3.org/2000/svg"><path d="{drawn}"/></svg>')  # noqa: S704
 
@@ -65,4 +63,6 @@ def _speaking(gettext: Callable[..., str]) -> Callable[..., str]:
 @cache
 def _environment() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader(_HOUSE / "templates")
-    return jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )

@@ -31,14 +31,6 @@ from survey.schema import layout as layout_table
 MOST = 20_000  # codes to a job
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Sheetful:
-    """A paper form of a collection, ready to print: one a group, since the group stands on the sheet."""
-
-    voice: str
-    number: int
-
-
 def printable(house: Collection) -> bool:
     """Whether codes may still be made: until phones are refused."""
     return house.origin == "site" and house.phase() in ("draft", "open")
@@ -70,7 +62,9 @@ def print_slips(task: job.Task) -> bytes:
     done, parts = 0, []
     for voice, number in _counts(task.job).items():
         tickets = [
-            slips.Ticket(address=f"{site}/v/{house.collection}/{each.token}", code=each.code) for each in codes if each.voice == voice
+            slips.Ticket(address=f"{site}/v/{house.collection}/{each.token}", code=each.code)
+            for each in codes
+            if each.voice == voice
         ]
         out = BytesIO()
         before = done
@@ -113,7 +107,7 @@ def heading(house: Collection, voice: str, site: str):  # type: ignore[no-untype
 
 
 def lay_out(house: Collection, voice: str = ""):  # type: ignore[no-untyped-def]
-    """The paper form of a collection for one group. Raises job.Failed where it cannot be printed so that it can be read back."""
+    """The paper form of a collection for one group. Raises job.Failed where it could not be read back."""
     from survey.paper import sheet
 
     with db.reading() as connection:
@@ -149,7 +143,9 @@ def _make(task: job.Task, house: Collection, keys: Keys, *, medium: str) -> list
     if house.mode == "link" and medium == "paper":
         keys.make("slip")
         return [
-            slip.Code(token="", code=self_made(keys), voice=voice, medium=medium) for voice, number in wanted.items() for _n in range(number)
+            slip.Code(token="", code=self_made(keys), voice=voice, medium=medium)
+            for voice, number in wanted.items()
+            for _n in range(number)
         ]
     before = json.loads(task.noted() or b"[]")
     with db.deed() as connection:
@@ -166,7 +162,13 @@ def _make(task: job.Task, house: Collection, keys: Keys, *, medium: str) -> list
         if now.state == "open":
             opening.note_slips(connection, now, len(codes))
         journal.record(
-            connection, account=task.job.account, deed="slip.print", subject=house.collection, medium=medium, counts=dict(wanted), voided=lost
+            connection,
+            account=task.job.account,
+            deed="slip.print",
+            subject=house.collection,
+            medium=medium,
+            counts=dict(wanted),
+            voided=lost,
         )
     return codes
 

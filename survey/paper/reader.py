@@ -67,18 +67,34 @@ def _page(picture, known: dict[str, Geometry], collection: str, store, title: st
     if geometry is not None and page.refused is None:
         for (subject, question), place in geometry.sheets[page.number - 1].spaces.items():
             inked = _inked(picture, page.pose, place)
-            spaces.append(Space(subject=subject, question=question, inked=inked, box=(place.x, place.y, place.width, place.height)))
+            spaces.append(
+                Space(subject=subject, question=question, inked=inked, box=(place.x, place.y, place.width, place.height))
+            )
     return Scan(
-        picture=name, file=title, page=number, refused=page.refused or "", collection=page.collection, code=slip.plain(page.code),
-        number=page.number, of=page.of, landscape=bool(geometry and geometry.landscape), pose=page.pose, spaces=tuple(spaces),
+        picture=name,
+        file=title,
+        page=number,
+        refused=page.refused or "",
+        collection=page.collection,
+        code=slip.plain(page.code),
+        number=page.number,
+        of=page.of,
+        landscape=bool(geometry and geometry.landscape),
+        pose=page.pose,
+        spaces=tuple(spaces),
         marks=tuple(
             Mark(
-                subject=r.subject, question=r.question, verdict=r.verdict, choices=r.choices, certainty=r.certainty, why=r.why,
+                subject=r.subject,
+                question=r.question,
+                verdict=r.verdict,
+                choices=r.choices,
+                certainty=r.certainty,
+                why=r.why,
                 box=(r.box.x, r.box.y, r.box.width, r.box.height),
             )
             for r in page.readings
         ),
-    )  # fmt: skip
+    )
 
 
 def _refused(title: str, number: int, why: str) -> Scan:

@@ -53,7 +53,8 @@ def tiles(found: Batch, pile: Pile, form: Form, code: str = "") -> list[Tile]:
             continue
         for at in sheet.pages:
             scan = found.scans[at]
-            for row, each in enumerate((*scan.marks, *scan.spaces)):
+            asked_here: tuple[batch.Mark | batch.Space, ...] = (*scan.marks, *scan.spaces)
+            for row, each in enumerate(asked_here):
                 if not code and each.name not in sheet.open:
                     continue
                 item = asked.get(each.name)
@@ -65,15 +66,20 @@ def tiles(found: Batch, pile: Pile, form: Form, code: str = "") -> list[Tile]:
                 read = each.choices if isinstance(each, batch.Mark) else ()
                 made.append(
                     Tile(
-                        code=sheet.code, name=each.name, kind=question.kind if question else "one",
+                        code=sheet.code,
+                        name=each.name,
+                        kind=question.kind if question else "one",
                         subject=people.get(each.subject, "") if each.subject else "",
                         question=say(question.text if question else form.instrument.voices_title, language()),
                         options=tuple((o.id, say(o.text, language())) for o in options),
-                        chosen=decided if decided is not None else read, settled=decided is not None or each.name not in sheet.open,
-                        why=reader.why_open(each.why) if isinstance(each, batch.Mark) else _("手写"), page=at, row=row,
+                        chosen=decided if decided is not None else read,
+                        settled=decided is not None or each.name not in sheet.open,
+                        why=reader.why_open(each.why) if isinstance(each, batch.Mark) else _("手写"),
+                        page=at,
+                        row=row,
                         certainty=each.certainty if isinstance(each, batch.Mark) else 2.0,
                     )
-                )  # fmt: skip
+                )
     return made if code else sorted(made, key=lambda tile: tile.certainty)
 
 
@@ -86,7 +92,15 @@ def review(collection: str, name: str) -> AnyResponse | str:
         flash(fault, "error")
         return redirect(url_for("paper.show_batch", collection=collection, name=name))
     left = tiles(found, pile, form)
-    return render_template("paper/review.html", house=here, batch=found, tiles=left[:TILES], left=len(left), title=_("定夺看不准的格子"), sheet=None)
+    return render_template(
+        "paper/review.html",
+        house=here,
+        batch=found,
+        tiles=left[:TILES],
+        left=len(left),
+        title=_("定夺看不准的格子"),
+        sheet=None,
+    )
 
 
 @blueprint.post("/<collection>/batch/<name>/review")
@@ -147,20 +161,30 @@ def sheet(collection: str, name: str, code: str) -> str:
     if shown is None or found.kind != "scan":
         abort(404)
     return render_template(
-        "paper/scanned_sheet.html", house=here, batch=found, sheet=shown, tiles=tiles(found, pile, form, code), decided=found.decision(code),
-        state_words=state_words, spoiled_words=spoiled_words, fault=_not_yours(found), reasons=SPOILED[1:],
-    )  # fmt: skip
+        "paper/scanned_sheet.html",
+        house=here,
+        batch=found,
+        sheet=shown,
+        tiles=tiles(found, pile, form, code),
+        decided=found.decision(code),
+        state_words=state_words,
+        spoiled_words=spoiled_words,
+        fault=_not_yours(found),
+        reasons=SPOILED[1:],
+    )
 
 
 @blueprint.post("/<collection>/batch/<name>/sheet/<code>")
 @allowed(*COUNTING)
 def decide(collection: str, name: str, code: str) -> AnyResponse:
-    """Decides about a sheet as a whole: spoiled (废票) and why, set aside, counted though a page is missing, or none of these."""
+    """Decides about a sheet as a whole: spoiled (废票) and why, set aside, counted short of a page, or none of these."""
     _here, found, _form, pile = load(collection, name)
     shown = pile.sheet(code)
     if shown is None:
         abort(404)
-    back = redirect(url_for("paper.sheet" if found.kind == "scan" else "paper.compare", collection=collection, name=name, code=code))
+    back = redirect(
+        url_for("paper.sheet" if found.kind == "scan" else "paper.compare", collection=collection, name=name, code=code)
+    )
     if fault := _not_yours(found):
         flash(fault, "error")
         return back

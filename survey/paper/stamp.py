@@ -5,6 +5,7 @@ page's stream and fonts, so a job of many thousands stays small.
 """
 
 import zlib
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
 from typing import BinaryIO
@@ -30,16 +31,17 @@ def modules(rows: Sequence[Sequence[bool]], place: Box, height: float) -> bytes:
     """PDF operators that fill the dark modules inside a place (mm) of a page of that height (mm), one path."""
     step = place.width * _POINT / len(rows)
     left, top = place.x * _POINT, (height - place.y) * _POINT
-    drawn: list[str] = []
+    drawn = [f"0 g q {step:.5f} 0 0 {-step:.5f} {left:.3f} {top:.3f} cm"]  # modules count in whole numbers, downwards
     for down, row in enumerate(rows):
-        bottom, start = top - (down + 1) * step, None
+        start = None
         for across, dark in enumerate([*row, False]):
             if dark and start is None:
                 start = across
             elif not dark and start is not None:
-                drawn.append(f"{left + start * step:.2f} {bottom:.2f} {(across - start) * step:.2f} {step:.2f} re")
+                drawn.append(f"{start} {down} {across - start} 1 re")
                 start = None
-    return ("0 g\n" + "\n".join(drawn) + "\nf\n").encode()
+    drawn.append("f Q\n")
+    return "\n".join(drawn).encode()
 
 
 def words(text: str, x: float, y: float, points: float, height: float) -> bytes:
@@ -90,3 +92,8 @@ def copies(
                 progress(done)
         pdf.save(out, compress_streams=True, object_stream_mode=pikepdf.ObjectStreamMode.generate)
     return done
+
+
+def _packed(pdf: pikepdf.Pdf, drawn: bytes) -> pikepdf.Object:
+    """A stream compressed at once: thousands of them wait in memory until the file is written."""
+    return pdf.make_stream(zlib.compress(drawn), Filter=Name.FlateDecode)

@@ -1,9 +1,10 @@
 """The records of a sealed collection: 测评结果统计表 (D2) and 民意调查统计表 (D4), as PDF and as workbook."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import groupby
+from typing import Any, TypeVar
 
 from flask_babel import gettext as _
 
@@ -53,6 +54,14 @@ class Groups:
     names: tuple[str, ...]
     head: tuple[str, ...]
     rows: tuple[GroupRow, ...]
+
+
+AnyRow = TypeVar("AnyRow", Row, GroupRow)
+
+
+def by_subject(rows: Iterable[AnyRow]) -> list[tuple[str, list[AnyRow]]]:
+    """Rows of one subject together, as they stand under one name."""
+    return [(subject, list(found)) for subject, found in groupby(rows, key=lambda row: row.subject)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,7 +121,12 @@ def share(count: int, of: int) -> str:
 
 
 def sheet(
-    house: Collection, form: Form, language: str, *, comments: Sequence[tuple[str, str]] = (), voices: Mapping[str, int] | None = None
+    house: Collection,
+    form: Form,
+    language: str,
+    *,
+    comments: Sequence[tuple[str, str]] = (),
+    voices: Mapping[str, int] | None = None,
 ) -> Sheet:
     """The record of a sealed collection. Raises ValueError before the seal."""
     if not house.published or "closing" not in house.published:
@@ -121,12 +135,17 @@ def sheet(
     title = _("民主测评结果统计表") if house.kind == "appraisal" else _("民意调查统计表")
     words = {question.id: say(question.text, language) for part in form.instrument.parts for question in part.questions}
     return Sheet(
-        house=house, title=title, closing=closing, opening=opening, tables=_tables(form, closing, language, ballots=house.kind == "appraisal"),
-        groups=_groups(form, closing, language), rates=_rates(form, closing, language) if house.kind == "opinion" else (),
+        house=house,
+        title=title,
+        closing=closing,
+        opening=opening,
+        tables=_tables(form, closing, language, ballots=house.kind == "appraisal"),
+        groups=_groups(form, closing, language),
+        rates=_rates(form, closing, language) if house.kind == "opinion" else (),
         reconciled=reconciled(closing),
         comments=tuple((words.get(question, question), text) for question, text in comments),
         respondents=tuple((group_words(form, voice, language), number) for voice, number in sorted((voices or {}).items())),
-    )  # fmt: skip
+    )
 
 
 def reconciled(closing: Mapping[str, Any]) -> Reconciled:
@@ -158,10 +177,18 @@ def _tables(form: Form, closing: Mapping[str, Any], language: str, *, ballots: b
                 if question.kind in ("one", "many"):
                     head = tuple(say(o.text, language) for o in question.options)
                     blanks = valid_ballots if ballots and part.show_if is None and question.show_if is None else None
-                    row = _row(rated.name if part.scope == "person" else "", question, closing["tally"].get(rated.id, {}), language, blanks)
+                    row = _row(
+                        rated.name if part.scope == "person" else "",
+                        question,
+                        closing["tally"].get(rated.id, {}),
+                        language,
+                        blanks,
+                    )
                     by_head.setdefault(head, []).append(row)
         title = say(part.title, language)
-        found += [Table(title=title, head=head, rows=tuple(rows), people=part.scope == "person") for head, rows in by_head.items()]
+        found += [
+            Table(title=title, head=head, rows=tuple(rows), people=part.scope == "person") for head, rows in by_head.items()
+        ]
     return tuple(found)
 
 
@@ -172,9 +199,14 @@ def _row(subject: str, question: Question, of_subject: Mapping[str, Any], langua
     valid = sum(counts)
     blank = None if ballots is None or question.kind == "many" else ballots - valid - void
     return Row(
-        subject=subject, question=say(question.text, language), counts=counts, shares=tuple(share(n, valid) for n in counts), valid=valid,
-        void=void, blank=blank,
-    )  # fmt: skip
+        subject=subject,
+        question=say(question.text, language),
+        counts=counts,
+        shares=tuple(share(n, valid) for n in counts),
+        valid=valid,
+        void=void,
+        blank=blank,
+    )
 
 
 def _groups(form: Form, closing: Mapping[str, Any], language: str) -> tuple[Groups, ...]:
@@ -193,7 +225,9 @@ def _groups(form: Form, closing: Mapping[str, Any], language: str) -> tuple[Grou
                     voices = tally.get(rated.id, {}).get(question.id, {})
                     counts = tuple(tuple(voices.get(voice, {}).get(o.id, 0) for o in question.options) for voice in known)
                     row = GroupRow(
-                        subject=rated.name if part.scope == "person" else "", question=say(question.text, language), counts=counts
+                        subject=rated.name if part.scope == "person" else "",
+                        question=say(question.text, language),
+                        counts=counts,
                     )
                     by_head.setdefault(tuple(say(o.text, language) for o in question.options), []).append(row)
         names = tuple(group_words(form, voice, language) for voice in known)
@@ -210,13 +244,19 @@ def _rates(form: Form, closing: Mapping[str, Any], language: str) -> tuple[Rate,
                 ids = [option.id for option in question.options]
                 voices = closing["tally"].get(rated.id, {}).get(question.id, {})
                 counts = {o: sum(answers.get(o, 0) for answers in voices.values()) for o in ids}
-                name = f"{rated.name}　{say(question.text, language)}" if part.scope == "person" else say(question.text, language)
+                name = (
+                    f"{rated.name}　{say(question.text, language)}" if part.scope == "person" else say(question.text, language)
+                )
                 if {"good", "fairly_good"} <= set(ids):
                     valid = sum(number for option, number in counts.items() if option != "unsure")
                     found.append(Rate(name=name, share=share(counts["good"] + counts["fairly_good"], valid), of=valid))
                 elif question.id == "aware" and ids:
                     valid = sum(counts.values())
-                    found.append(Rate(name=_("知晓率：%(question)s", question=name), share=share(valid - counts[ids[-1]], valid), of=valid))
+                    found.append(
+                        Rate(
+                            name=_("知晓率：%(question)s", question=name), share=share(valid - counts[ids[-1]], valid), of=valid
+                        )
+                    )
     return tuple(found)
 
 
@@ -226,7 +266,10 @@ def workbook(of: Sheet) -> bytes:
 
     out = io.BytesIO()
     with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
-        bold, wrap = book.add_format({"bold": True, "border": 1, "text_wrap": True}), book.add_format({"border": 1, "text_wrap": True})
+        bold, wrap = (
+            book.add_format({"bold": True, "border": 1, "text_wrap": True}),
+            book.add_format({"border": 1, "text_wrap": True}),
+        )
 
         def put(name: str, head: Sequence[str], rows: Sequence[Sequence[object]], widths: Sequence[int]) -> None:
             page = book.add_worksheet(name)
@@ -241,23 +284,29 @@ def workbook(of: Sheet) -> bytes:
 
         put(_("总表"), [_("项目"), _("数")], summary(of), [34, 70])
         put(
-            _("计数"), [_("部分"), _("姓名"), _("项目"), _("选项"), _("票数"), _("占有效 %"), _("有效"), _("弃权"), _("作废")],
+            _("计数"),
+            [_("部分"), _("姓名"), _("项目"), _("选项"), _("票数"), _("占有效 %"), _("有效"), _("弃权"), _("作废")],
             [
                 (t.title, r.subject, r.question, option, number, part, r.valid, "" if r.blank is None else r.blank, r.void)
-                for t in of.tables for r in t.rows for option, number, part in zip(t.head, r.counts, r.shares, strict=True)
+                for t in of.tables
+                for r in t.rows
+                for option, number, part in zip(t.head, r.counts, r.shares, strict=True)
             ],
             [16, 14, 30, 14, 8, 10, 8, 8, 8],
-        )  # fmt: skip
+        )
         if of.groups:
             put(
-                _("按类别"), [_("类别"), _("姓名"), _("项目"), _("选项"), _("票数")],
+                _("按类别"),
+                [_("类别"), _("姓名"), _("项目"), _("选项"), _("票数")],
                 [
                     (name, r.subject, r.question, option, number)
-                    for g in of.groups for r in g.rows for name, counts in zip(g.names, r.counts, strict=True)
+                    for g in of.groups
+                    for r in g.rows
+                    for name, counts in zip(g.names, r.counts, strict=True)
                     for option, number in zip(g.head, counts, strict=True)
                 ],
                 [30, 14, 30, 14, 8],
-            )  # fmt: skip
+            )
         if of.rates:
             put(_("比率"), [_("项目"), _("比率 %"), _("有效")], [(r.name, r.share, r.of) for r in of.rates], [60, 10, 10])
         if of.comments:
@@ -268,13 +317,29 @@ def workbook(of: Sheet) -> bytes:
 def summary(of: Sheet) -> list[tuple[str, object]]:
     """The figures above the counts, as (name, value)."""
     c, r = of.closing, of.reconciled
-    rows: list[tuple[str, object]] = [(_("名称"), of.house.title), (_("旗县"), of.house.banner), (_("地点"), of.house.place), (_("日期"), of.house.held_on or "")]
+    rows: list[tuple[str, object]] = [
+        (_("名称"), of.house.title),
+        (_("旗县"), of.house.banner),
+        (_("地点"), of.house.place),
+        (_("日期"), of.house.held_on or ""),
+    ]
     if of.house.kind == "appraisal":
         rows += [(_("应到"), _blank(c["expected"])), (_("实到"), _blank(c["present"])), (_("发出"), _blank(c["issued"]))]
     rows += [(_("收回"), c["returned"]), (_("有效"), c["valid"]), (_("废票"), c["spoiled"])]
-    rows += [(_("手机投票"), r.phone + r.link), (_("纸票"), r.paper), (_("未用"), r.unused), (_("作废的码"), r.void), (_("制码总数"), r.made)]
+    rows += [
+        (_("手机投票"), r.phone + r.link),
+        (_("纸票"), r.paper),
+        (_("未用"), r.unused),
+        (_("作废的码"), r.void),
+        (_("制码总数"), r.made),
+    ]
     if c["audit"]["entered"]:
-        rows.append((_("监票人验证票（不计入）"), _("%(all)s 张，相符 %(equal)s 张", all=c["audit"]["entered"], equal=c["audit"]["equal"])))
+        rows.append(
+            (
+                _("监票人验证票（不计入）"),
+                _("%(all)s 张，相符 %(equal)s 张", all=c["audit"]["entered"], equal=c["audit"]["equal"]),
+            )
+        )
     rows += [(_("%(name)s（人数）", name=name), number) for name, number in of.respondents]
     rows += [(reason_name(key), text) for key, text in sorted(c.get("reasons", {}).items()) if key != "audit_slips"]
     if c.get("reason"):
@@ -286,9 +351,12 @@ def summary(of: Sheet) -> list[tuple[str, object]]:
 def reason_name(key: str) -> str:
     """Which check a written reason was given for."""
     return {
-        "quorum": _("到会不过半仍测评的理由"), "materials": _("材料送达不足三天的理由"), "https": _("未用 HTTPS 的理由"),
-        "issued": _("发出多于实到的理由"), "void": _("作废理由"),
-    }.get(key, key)  # fmt: skip
+        "quorum": _("到会不过半仍测评的理由"),
+        "materials": _("材料送达不足三天的理由"),
+        "https": _("未用 HTTPS 的理由"),
+        "issued": _("发出多于实到的理由"),
+        "void": _("作废理由"),
+    }.get(key, key)
 
 
 def _blank(value: object) -> object:

@@ -27,7 +27,9 @@ HEADS = {b"%PDF": "pdf", b"\xff\xd8": "jpeg", b"\x89PNG": "png"}
 def read(collection: str) -> str:
     """Where scans are handed in."""
     here = house.find(collection)
-    return render_template("paper/read.html", house=here, readable=_readable(), counting=here.phase() in ("open", "closing"), fault="")
+    return render_template(
+        "paper/read.html", house=here, readable=_readable(), counting=here.phase() in ("open", "closing"), fault=""
+    )
 
 
 @blueprint.post("/<collection>/read")
@@ -58,10 +60,17 @@ def upload(collection: str) -> AnyResponse | tuple[str, int]:
     with db.deed() as connection:
         journal.record(connection, account=who, deed="paper.read", subject=collection, files=len(files))
     started = job.start(
-        current_app._get_current_object(), kind="read", subject=f"{collection} {new.batch}", account=who, total=len(files),  # type: ignore[attr-defined]
-        language=language(), batch=new.batch,
-    )  # fmt: skip
-    batch.save(house.instance(), (batch.get(house.instance(), collection, new.batch) or new).model_copy(update={"job": started.job}))
+        current_app._get_current_object(),
+        kind="read",
+        subject=f"{collection} {new.batch}",
+        account=who,
+        total=len(files),  # type: ignore[attr-defined]
+        language=language(),
+        batch=new.batch,
+    )
+    batch.save(
+        house.instance(), (batch.get(house.instance(), collection, new.batch) or new).model_copy(update={"job": started.job})
+    )
     return redirect(url_for("paper.show_batch", collection=collection, name=new.batch))
 
 
@@ -110,27 +119,45 @@ def show_batch(collection: str, name: str) -> str:
             under_way = next(iter(job.of_subject(connection, f"{collection} {name}")), None)
     me = access.me().account
     return render_template(
-        "paper/batch.html", house=here, batch=found, pile=pile, job=under_way, me=me, why=reader.why_refused, state_words=state_words,
-        obstacles=[obstacle_words(each) for each in cast.obstacles(here, found, pile)], mine=found.totals.get(me),
+        "paper/batch.html",
+        house=here,
+        batch=found,
+        pile=pile,
+        job=under_way,
+        me=me,
+        why=reader.why_refused,
+        state_words=state_words,
+        obstacles=[obstacle_words(each) for each in cast.obstacles(here, found, pile)],
+        mine=found.totals.get(me),
         may_settle=found.kind == "keyed" or found.account != me,
-    )  # fmt: skip
+    )
 
 
 def state_words(state: str) -> str:
     """A sheet's state in words."""
     return {
-        "ready": _("可以投箱"), "open": _("待人定夺"), "short": _("缺页"), "aside": _("已剔出"), "unknown": _("不是本场发出的票"),
-        "phone": _("这是手机码，不是纸票"), "spent": _("已经计过，不再计"), "void": _("这张票的码已作废"),
-    }[state]  # fmt: skip
+        "ready": _("可以投箱"),
+        "open": _("待人定夺"),
+        "short": _("缺页"),
+        "aside": _("已剔出"),
+        "unknown": _("不是本场发出的票"),
+        "phone": _("这是手机码，不是纸票"),
+        "spent": _("已经计过，不再计"),
+        "void": _("这张票的码已作废"),
+    }[state]
 
 
 def obstacle_words(obstacle: str) -> str:
     """What keeps a batch from being cast, in words."""
     return {
-        "reading": _("还在识读。"), "state": _("票箱没有开着，不能投箱。"), "open": _("还有没定下来的票。"),
-        "empty": _("没有可以投箱的票。"), "totals_two": _("请两个账号各自点清张数并填写。"),
-        "totals_differ": _("两人填的张数与可以投箱的张数不一致，请重新点票。"), "later": _("票箱一时收不进去，什么也没有丢。请稍候再投。"),
-    }[obstacle]  # fmt: skip
+        "reading": _("还在识读。"),
+        "state": _("票箱没有开着，不能投箱。"),
+        "open": _("还有没定下来的票。"),
+        "empty": _("没有可以投箱的票。"),
+        "totals_two": _("请两个账号各自点清张数并填写。"),
+        "totals_differ": _("两人填的张数与可以投箱的张数不一致，请重新点票。"),
+        "later": _("票箱一时收不进去，什么也没有丢。请稍候再投。"),
+    }[obstacle]
 
 
 @blueprint.post("/<collection>/batch/<name>/total")
@@ -164,9 +191,12 @@ def cast_batch(collection: str, name: str) -> AnyResponse | str:
 def outcome_words(status: str) -> str:
     """Why a sheet did not enter the box."""
     return {
-        "already_used": _("已经计过，不再计"), "void": _("这张票的码已作废"), "unknown": _("不是本场发出的票"),
-        "closed": _("票箱已封"), "over_cap": _("超过最多份数"),
-    }.get(status, status)  # fmt: skip
+        "already_used": _("已经计过，不再计"),
+        "void": _("这张票的码已作废"),
+        "unknown": _("不是本场发出的票"),
+        "closed": _("票箱已封"),
+        "over_cap": _("超过最多份数"),
+    }.get(status, status)
 
 
 @blueprint.post("/<collection>/batch/<name>/discard")
@@ -178,9 +208,13 @@ def discard(collection: str, name: str) -> AnyResponse:
         batch.vault(house.instance(), collection, name).destroy()
     with db.deed() as connection:
         journal.record(
-            connection, account=access.me().account, deed="paper.discard", subject=here.collection, kind=found.kind,
+            connection,
+            account=access.me().account,
+            deed="paper.discard",
+            subject=here.collection,
+            kind=found.kind,
             reason=request.form.get("reason", "")[:200],
-        )  # fmt: skip
+        )
     flash(_("这一批已删除，可以重新识读或录入。"))
     return redirect(url_for("paper.home", collection=collection))
 
@@ -206,7 +240,7 @@ def cut_image(collection: str, name: str, at: int, row: int) -> Response:
     if found is None or at >= len(found.scans):
         abort(404)
     scan = found.scans[at]
-    boxes = [each.box for each in (*scan.marks, *scan.spaces)]
+    boxes = [mark.box for mark in scan.marks] + [space.box for space in scan.spaces]
     if row >= len(boxes) or not scan.pose:
         abort(404)
     return Response(reader.cut(batch.vault(house.instance(), collection, name), scan, boxes[row]), mimetype="image/png")

@@ -1,4 +1,4 @@
-"""From print to count: sheets printed by the desk, marked, scanned, read, settled, cast, sealed; the counts are what was drawn."""
+"""From print to count: printed by the desk, marked, scanned, read, settled, cast, sealed; the counts are what was drawn."""
 
 import io
 from collections import Counter
@@ -10,11 +10,11 @@ from PIL import Image
 
 from bench import paper_simulate as simulate
 from survey import db
-from survey.box import fragment
 from survey.box import collection as collections
-from survey.paper import batch, house, printing, reading
+from survey.box import fragment
+from survey.paper import batch, printing, reading
 from tests.paper import desk
-from tests.paper.desk import client, finish, open_box
+from tests.paper.desk import client, open_box
 
 VOICES = ("leaders", "departments")
 
@@ -114,7 +114,12 @@ def test_a_vote_on_paper(desk_app):
     assert "要请另一个账号来定夺" in refusal
     assert settle(scrutineer, meeting, name, meant) > 0
     spoiled = sorted(meant)[0]
-    assert scrutineer.post(f"/desk/paper/{meeting.name}/batch/{name}/sheet/{spoiled}", data={"deed": "spoil", "why": "signed"}).status_code == 302
+    assert (
+        scrutineer.post(
+            f"/desk/paper/{meeting.name}/batch/{name}/sheet/{spoiled}", data={"deed": "spoil", "why": "signed"}
+        ).status_code
+        == 302
+    )
     wrong = cast([teller, scrutineer], meeting, name, 3)
     assert wrong.status_code == 302 and not counted(meeting)
     done = cast([teller, scrutineer], meeting, name, 4)
