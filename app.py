@@ -8,6 +8,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, Response, has_request_context, request, session
 
@@ -16,6 +17,14 @@ from survey import cli
 ROOT = Path(__file__).parent
 LANGUAGES = ("zh", "en")
 UPLOAD_LIMIT = 64 * 1024 * 1024
+
+
+class Site(Flask):
+    """Flask, but an error names the rule of its route: the path may hold a voter's code (BOX.md, "Rows")."""
+
+    def log_exception(self, exc_info: Any) -> None:
+        rule = request.url_rule.rule if request.url_rule else "?"
+        self.logger.error("Exception on %s [%s]", rule, request.method, exc_info=exc_info)
 
 
 def create_app(config: Mapping[str, object] | None = None) -> Flask:
@@ -27,7 +36,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     from survey import access, db, translations
 
     instance = Path(str((config or {}).get("INSTANCE") or os.environ.get("INSTANCE") or ROOT / "instance")).resolve()
-    app = Flask(__name__, instance_path=str(instance))
+    app = Site(__name__, instance_path=str(instance))
     app.config.update(
         INSTANCE=instance,
         DATABASE_URL=os.environ.get("DATABASE_URL") or f"sqlite:///{instance / 'survey.db'}",

@@ -6,6 +6,7 @@ record stands in the database and what is left (read back, compact, destroy the 
 
 import json
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -204,6 +205,8 @@ def finish(engine: Engine, instance: Path, name: str) -> Mapping[str, Any]:
     keys.destroy("secret.json", "mac", "sign", "nonce", "slip", "public", *marks)
     with db.deed(engine) as connection:
         collections.change(connection, name, state="sealed", sealed_on=datetime.now(UTC).date().isoformat())
+    if engine.dialect.name == "sqlite":
+        compact(engine, name)  # the pages that this last change freed
     with db.reading(engine) as connection:
         sealed = collections.get(connection, name)
     assert sealed is not None and sealed.published is not None
@@ -392,11 +395,21 @@ def compact(engine: Engine, name: str) -> None:
                 raw.execute("COMMIT")
             raw.execute("PRAGMA temp_store=MEMORY")
             raw.execute("VACUUM")
-            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            _cut_log(raw)
         else:
             _drop_partitions(connection, name)
             for table in ("slip", "received"):
                 connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table}")
+
+
+def _cut_log(raw: Any) -> None:
+    """Empties SQLite's write-ahead log, waiting for those who still read from it. Raises RuntimeError when they do not end."""
+    for _try in range(50):
+        busy, *_pages = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not busy:
+            return
+        time.sleep(0.1)
+    raise RuntimeError("the log of the database cannot be emptied while somebody reads it; seal again")
 
 
 def _drop_partitions(connection: Connection, name: str) -> None:

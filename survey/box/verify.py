@@ -1,8 +1,9 @@
-"""Checks a published package, with Python's standard library alone: `python verify.py FOLDER`.
+"""Checks a published package, with Python's standard library alone: `python verify.py FOLDER [RECEIPT SIGNATURE]`.
 
-The folder holds opening.json, closing.json, receipts.txt, tally.csv and, for scrutineers, fragments.csv. Everything that can be
-recomputed is recomputed; what differs is printed, one line each. Exit status 0: all agrees, 1: something differs.
-Nothing here is shared with the program that made the package.
+The folder holds opening.json, closing.json, receipts.txt, tally.csv and, for scrutineers, fragments.csv and slips.csv.
+Everything that can be recomputed is recomputed; what differs is printed, one line each. With a receipt and the signature
+under it, these are checked too. Exit status 0: all agrees, 1: something differs. Nothing here is shared with the program
+that made the package.
 """
 
 import csv
@@ -86,6 +87,8 @@ def check(folder: Path) -> Iterator[str]:
     for key, number in most.items():
         if number > closing["valid"]:
             yield f"{'/'.join(key)}: {number} marks in {closing['valid']} valid ballots"
+    if (folder / "slips.csv").exists():
+        yield from check_slips(table(folder / "slips.csv"), opening, closing)
     if (folder / "fragments.csv").exists():
         yield from check_fragments(table(folder / "fragments.csv"), closing, published)
 
@@ -116,12 +119,78 @@ def check_fragments(
             yield f"{subject}: {number} fragments of {closing['valid']} valid ballots"
 
 
+def check_slips(rows: list[dict[str, str]], opening: dict[str, Any], closing: dict[str, Any]) -> Iterator[str]:
+    """The slips are those of the opening, or of the last root published after it; as many are spent as was said."""
+    issued = [opening["issued_root"], *closing["issued_roots"]][-1]
+    if root(leaf(bytes.fromhex(row["slip"]) + compact([row["group"], row["medium"]])) for row in rows) != issued:
+        yield "the slips do not give the issued root: one was added, removed or moved to another group"
+    if sum(row["state"] == "spent" for row in rows) != closing["spent"]:
+        yield "the slips spent and the number published differ"
+
+
+P = 2**255 - 19  # Ed25519 (RFC 8032), only to check the signature under a receipt
+Q = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, -1, P) % P
+
+
+def point(data: bytes) -> tuple[int, int]:
+    """The point of 32 bytes. Raises ValueError where there is none."""
+    y = int.from_bytes(data, "little")
+    sign, y = y >> 255, y & (2**255 - 1)
+    square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if y >= P or (x * x - square) % P:
+        raise ValueError("no point")
+    return (P - x if x & 1 != sign else x), y
+
+
+def add(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
+    """The sum of two points."""
+    t = D * a[0] * b[0] * a[1] * b[1] % P
+    return (a[0] * b[1] + a[1] * b[0]) * pow(1 + t, -1, P) % P, (a[1] * b[1] + a[0] * b[0]) * pow(1 - t, -1, P) % P
+
+
+def times(number: int, a: tuple[int, int]) -> tuple[int, int]:
+    """A point so many times."""
+    total = (0, 1)
+    while number:
+        total, a, number = (add(total, a) if number & 1 else total), add(a, a), number >> 1
+    return total
+
+
+def signed(opening: dict[str, Any], receipt: str, signature: str) -> bool:
+    """Whether a receipt's signature, 128 hex digits, is that of the published receipt key."""
+    text = f"receipt\0{opening['collection']}\0{receipt}".encode()
+    try:
+        key, r, s = bytes.fromhex(opening["receipt_key"]), bytes.fromhex(signature[:64]), bytes.fromhex(signature[64:])
+        factor = int.from_bytes(s, "little")
+        challenge = int.from_bytes(hashlib.sha512(r + key + text).digest(), "little") % Q
+        base = point((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
+        return len(s) == 32 and factor < Q and times(factor, base) == add(point(r), times(challenge, point(key)))
+    except ValueError:
+        return False
+
+
+def check_receipt(folder: Path, receipt: str, signature: str) -> Iterator[str]:
+    """What is wrong with a voter's receipt: not ours, or ours and not counted."""
+    opening = json.loads((folder / "opening.json").read_text(encoding="utf-8"))
+    counted = receipt in (folder / "receipts.txt").read_text(encoding="utf-8").split()
+    if not signed(opening, receipt, signature):
+        yield f"the signature under {receipt} is not that of this collection's receipt key"
+    elif not counted:
+        yield f"receipt {receipt} is genuine and not counted"
+
+
 def main() -> int:
     """Prints what differs; the exit status says whether anything does."""
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 4):
         print(__doc__)
         return 2
     differences = list(check(Path(sys.argv[1])))
+    if len(sys.argv) == 4:
+        differences += check_receipt(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
     for each in differences:
         print(each)
     print(f"{len(differences)} differences" if differences else "All that was published agrees.")

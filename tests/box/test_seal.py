@@ -269,6 +269,8 @@ def test_the_package_verifies_and_every_change_of_it_is_printed(voted, tmp_path)
         ("receipts.txt", "\n".join(receipts[1:]).encode()),
         ("fragments.csv", "".join(lines[:-1]).encode()),  # a dropped fragment
         ("fragments.csv", "".join([*lines, lines[1]]).encode()),  # a duplicated leaf
+        ("slips.csv", files["slips.csv"].replace(b",leaders,", b",townships,", 1)),  # a slip moved to another group
+        ("slips.csv", files["slips.csv"].replace(b",spent", b",unspent", 1)),
         ("tally.csv", files["tally.csv"].replace(b",good,", b",poor,", 1)),
         ("closing.json", files["closing.json"].replace(b'"valid": 12', b'"valid": 13')),
     ):
@@ -390,3 +392,15 @@ def test_roots_are_those_of_rfc_6962():
     assert merkle.root([c, a, b]) == sha256(b"\x01" + pair + low[2]).digest()
     assert merkle.root([a]) == a and merkle.root([]) == sha256(b"").digest()
     assert len(merkle.short(merkle.root([a]).hex()).replace(" ", "")) == 20
+
+
+def test_the_signature_under_a_receipt_is_checked_by_the_standard_library_alone(make_app):
+    app = make_app("sqlite")
+    with app.app_context():
+        meeting = opened(app)
+        outcome = meeting.vote(0)
+        opening_json = meeting.house.published["opening"]
+    assert verify.signed(opening_json, outcome.receipt, outcome.signature)
+    assert not verify.signed(opening_json, "0000000000", outcome.signature)
+    assert not verify.signed(opening_json, outcome.receipt, outcome.signature[:-2] + "00")
+    assert not verify.signed(opening_json, outcome.receipt, "zz")
