@@ -278,7 +278,7 @@ function holds(c, answers, subject) {
     seen.blanks.forEach(([q, s]) => groups.set(s, (groups.get(s) || []).concat(title(q))));
     last.textContent = ''; last.classList.remove('done');
     last.appendChild(element('h2', !n ? W.all : !seen.marks ? W.none : say('left', { n })));
-    groups.forEach((names, s) => { const li = element('li'), h = $('h2', s), b = button((h ? h.lastChild.textContent.trim() + '：' : '') + names.join('、'), () => step(seen.open.indexOf(s)), 'plain'); li.appendChild(b); ul.appendChild(li); });
+    groups.forEach((names, s) => { const li = element('li'), h = $('h2', s), b = button((h ? h.lastChild.textContent.trim() + W.colon : '') + names.join(W.comma), () => step(seen.open.indexOf(s)), 'plain'); li.appendChild(b); ul.appendChild(li); });
     if (n) last.appendChild(ul);
     last.appendChild(element('p', W.once));
     const yes = button(W.send, () => { yes.disabled = true; send(); }, 'main');

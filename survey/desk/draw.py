@@ -9,7 +9,8 @@ from survey import draw as drawing
 from survey.access import allowed
 from survey.desk import blueprint
 from survey.desk.cycle import rules, this
-from survey.desk.entry import READERS, spreadsheet
+from survey.desk.entry import READERS
+from survey.desk.spreadsheet import spreadsheet
 
 
 @blueprint.get("/draw")

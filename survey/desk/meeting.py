@@ -29,7 +29,6 @@ from survey.instrument import Form as Asked
 from survey.year import gather
 
 OFFICERS = ("teller", "scrutineer")
-RESCUE_LIMIT = 20 * 1024 * 1024
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -427,12 +426,9 @@ def add_rescue(collection: str) -> AnyResponse | tuple[str, int]:
     house, file = own(collection), request.files.get("file")
     if not house.collecting:
         abort(409)
-    content = file.read(RESCUE_LIMIT + 1) if file else b""
     try:
-        if len(content) > RESCUE_LIMIT:
-            raise ValueError(_("文件太大"))
-        told = rescue.cast(house, rescue.read(content))
-    except ValueError as fault:
+        told = rescue.cast(file.read(rescue.SIZE_LIMIT + 1) if file else b"", collection)
+    except rescue.Unreadable as fault:
         return _page(house, faults=(str(fault),)), 422
     counted, known = told.pop("cast", 0), told.pop("again", 0) + told.pop("first_counts", 0)
     with db.deed() as connection:
@@ -446,7 +442,7 @@ def add_rescue(collection: str) -> AnyResponse | tuple[str, int]:
 def _why(status: str) -> str:
     return {
         "elsewhere": _("属于别的会议或调查"),
-        "faults": _("内容读不出来"),
+        "faulty": _("内容和问卷不符"),
         "already_used": _("码已经用过"),
         "void": _("码已经作废"),
         "unknown": _("没有这个码"),

@@ -15,7 +15,7 @@ from survey import entry as entries
 from survey.access import allowed
 from survey.desk import blueprint
 from survey.desk.cycle import this
-from survey.desk.entry import EXCEL, spreadsheet
+from survey.desk.spreadsheet import EXCEL, spreadsheet
 from survey.desk.today import grid_url
 from survey.desk.words import language, position_name
 from survey.entry import Decision
@@ -366,15 +366,15 @@ def _decision_fault(year: Reckoned, ranking: Ranking, row: Row, decided: Decisio
     """What is wrong with a decision as it was posted, in words."""
     first = year.rulebook.grades.order[0].id
     if given["grade"] and given["grade"] not in grades(year.rulebook):
-        return _("没有这个等次")
+        return str(_("没有这个等次"))
     if not given["reason"]:
-        return _("请写明理由")
+        return str(_("请写明理由"))
     if given["grade"] and row.score is None:
-        return _("有缺项的不能定等次，请先补齐")
+        return str(_("有缺项的不能定等次，请先补齐"))
     others = sum(grade_of(other, decided) == first for other in ranking.rows if other is not row)
     now = given["grade"] or row.grade
     if now == first and others + 1 > ranking.excellent and not given["approver"]:
-        return _("这样优秀有 %(n)s 名，超过名额 %(most)s 名：请写明批准人", n=others + 1, most=ranking.excellent)
+        return str(_("这样优秀有 %(n)s 名，超过名额 %(most)s 名：请写明批准人", n=others + 1, most=ranking.excellent))
     return ""
 
 

@@ -1,6 +1,7 @@
 """Today: what the calendar asks for, what is missing and who owes it, and one next step for each banner."""
 
 from datetime import date
+from typing import Any
 
 from flask import Response, current_app, render_template, url_for
 from flask_babel import gettext as _
@@ -9,7 +10,7 @@ from survey import access, db, entry
 from survey.access import ROLES, allowed
 from survey.desk import blueprint
 from survey.desk.cycle import this
-from survey.desk.entry import spreadsheet
+from survey.desk.spreadsheet import spreadsheet
 from survey.desk.words import language
 from survey.year import progress, scoring
 from survey.year.progress import STAGES, Standing
@@ -65,21 +66,22 @@ def today() -> str:
 
 def stage_name(stage: str) -> str:
     """A stage of a banner's year."""
-    return {
+    names: dict[str, str] = {
         "people": _("名册"),
         "villages": _("抽村"),
         "appraisal": _("总结测评"),
         "opinion": _("民意调查"),
         "inputs": _("录入"),
         "grades": _("等次"),
-    }[stage]
+    }
+    return names[stage]
 
 
 def step_name(rulebook: Rulebook, of: Standing) -> str:
     """A next step in words."""
     if of.step.startswith("input:"):
-        return _("补%(what)s", what=rulebook.word(of.step.removeprefix("input:")).text(language()))
-    return {
+        return str(_("补%(what)s", what=rulebook.word(of.step.removeprefix("input:")).text(language())))
+    names: dict[str, str] = {
         "people": _("录入人员"),
         "villages": _("抽取嘎查村"),
         "appraisal.draft": _("建总结测评会议"),
@@ -94,7 +96,8 @@ def step_name(rulebook: Rulebook, of: Standing) -> str:
         "opinion.seal": _("封存答卷"),
         "decide": _("决定同分的等次"),
         "done": _("已齐"),
-    }[of.step]
+    }
+    return names[of.step]
 
 
 def step_url(of: Standing) -> str:
@@ -119,7 +122,7 @@ def grid_url(missing: str, banner: str = "") -> str:
     return _there("desk.meetings") if missing in ("appraisal", "opinion") else ""
 
 
-def _there(endpoint: str, **values: str) -> str:
+def _there(endpoint: str, **values: Any) -> str:
     """The address of a page the signed-in account may open, else ""."""
     view = current_app.view_functions.get(endpoint)
     return url_for(endpoint, **values) if view and access.me().may(*getattr(view, "who", ())) else ""

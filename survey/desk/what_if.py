@@ -10,8 +10,8 @@ from survey import db
 from survey.access import allowed
 from survey.desk import blueprint
 from survey.desk.cycle import this
-from survey.desk.entry import spreadsheet
 from survey.desk.results import READERS, grades, read_year
+from survey.desk.spreadsheet import spreadsheet
 from survey.desk.words import language
 from survey.year import scoring
 from tally.number import fixed, parse, plain

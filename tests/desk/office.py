@@ -158,7 +158,7 @@ class Person:
 
     def _read(self, response, status):
         html = response.get_data(as_text=True)
-        assert response.status_code == status, (response.request.path, response.status_code, Page(html).text[:1500])
+        assert response.status_code == status, (response.request.path, response.status_code, " ".join(Page(html).text.split())[:900])
         self.page = Page(html, response.request.path)
         return self.page
 

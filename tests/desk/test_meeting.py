@@ -144,13 +144,13 @@ def test_a_rescue_file_counts_once(opened):
     form = voter.get(f"/v/{opened.name}/{opened.codes[0].token}").form("/check")
     fields = marked(form)
     answers = {name: value if isinstance(value, list) else [value] for name, value in fields.items() if name.startswith("q.")}
-    item = {"collection": opened.name, "nonce": fields["nonce"], "slip": opened.codes[0].token, "voice": "", "fields": answers}
-    file = ("rescue.json", json.dumps({"rescue": 1, "answers": [item, {**item, "collection": "ELSEWHER"}]}).encode())
+    item = {"collection": opened.name, "nonce": fields["nonce"][0], "slip": opened.codes[0].token, "voice": "", "fields": answers}
+    file = ("rescue.json", json.dumps({"rescue": 1, "answers": [item, {**item, "collection": "ELSEWH0R"}]}).encode())
     opened.teller.get(opened.url)
     page = opened.teller.fill("/rescue", file=file)
     assert "收进 1 份" in page.text and "属于别的会议" in page.text
     assert "收进 0 份，早已收到 1 份" in opened.teller.fill("/rescue", file=file).text
-    assert "不是从手机导出" in opened.teller.fill("/rescue", 422, file=("x.json", b"{}")).text
+    assert "不是手机导出" in opened.teller.fill("/rescue", 422, file=("x.json", b"{}")).text
 
 
 def test_an_announced_end_closes_and_seals(opened):
