@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, has_request_context, request, session
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from survey import cli
 
@@ -84,7 +85,10 @@ def language() -> str:
     """The language of this page: what the address or form says, else what the desk chose, else Chinese."""
     if not has_request_context():
         return "zh"
-    asked = request.values.get("lang", "")
+    try:
+        asked = request.values.get("lang", "")
+    except RequestEntityTooLarge:  # the page that says so has a language too
+        asked = request.args.get("lang", "")
     if asked not in LANGUAGES and request.cookies.get("desk-form"):
         asked = session.get("lang", "")
     return asked if asked in LANGUAGES else "zh"

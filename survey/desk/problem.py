@@ -3,7 +3,7 @@
 A respondent's page never gets a cookie, and no page shows an address with a code in it.
 """
 
-from flask import render_template, request
+from flask import g, render_template, request
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
@@ -51,6 +51,7 @@ def broken(_fault: Exception) -> tuple[str, int]:
 
 
 def _page(code: int) -> tuple[str, int]:
+    g.problem = True  # the page has no head to fill: what failed may be the database
     title, advice = words(code)
     desk = request.path == "/desk" or request.path.startswith("/desk/")
     template = "desk/problem.html" if desk else "phone/problem.html"

@@ -105,8 +105,7 @@ def welcome(secret: str) -> AnyResponse | str | tuple[str, int]:
         with db.deed() as connection:
             name = access.accept(connection, secret) or abort(410)
             access.set_password(connection, name=name, password=form.password.data or "", by=name)
-        flash(_("密码已设好，您已登录。"))
-        return _begin(name, url_for("desk.door"))
+        return _begin(name, url_for("desk.door"), _("密码已设好，您已登录。"))
     return render_template("desk/welcome.html", invited=invited, form=form), 422 if form.is_submitted() else 200
 
 
@@ -120,8 +119,7 @@ def own_password() -> AnyResponse | tuple[str, int]:
             if right := access.verify(connection, me.account, form.now.data or ""):
                 access.set_password(connection, name=me.account, password=form.password.data or "", by=me.account)
         if right:
-            flash(_("密码已改。其他地方的登录都已退出。"))
-            return _begin(me.account, url_for("desk.own_password"))
+            return _begin(me.account, url_for("desk.own_password"), _("密码已改。其他地方的登录都已退出。"))
         form.accept(ValueError(_("现在的密码不对")), form.now)
     return render_template("desk/own_password.html", form=form, me=me), 422 if form.is_submitted() else 200
 
@@ -134,7 +132,7 @@ def language() -> AnyResponse:
     return redirect(_inside(request.form.get("then", "")))
 
 
-def _begin(name: str, there: str) -> Response:
+def _begin(name: str, there: str, word: str = "") -> Response:
     """A session under a fresh id; the one that was here before, and its form cookie, are gone."""
     response = make_response(redirect(there))
     lang = session.get("lang")
@@ -145,6 +143,8 @@ def _begin(name: str, there: str) -> Response:
     session.clear()
     if lang:
         session["lang"] = lang
+    if word:
+        flash(word)
     return response
 
 

@@ -48,7 +48,9 @@ class Ladder:
     def desk(self):
         app = self.now.app
         with app.app_context(), db.deed() as connection:
-            access.create(connection, name="office", title="示例办公室", roles={"office"}, password=access.unusable(), by="serve")
+            access.create(
+                connection, name="office", title="示例办公室", roles={"office"}, password=access.unusable(), by="serve"
+            )
             secret = access.invite(connection, "office")
         self.now.office = welcome(app, secret, PASSWORDS["office"])
 

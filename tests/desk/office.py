@@ -146,7 +146,11 @@ class Person:
     def fill(self, ending, status=200, **fields):
         """Fills in and sends a form of the page that is open; files as (name, content)."""
         form = self.page.form(ending)
-        files = {name: value for name, value in fields.items() if isinstance(value, (tuple, list)) and value and isinstance(value[-1], (bytes, tuple))}
+        files = {
+            name: value
+            for name, value in fields.items()
+            if isinstance(value, (tuple, list)) and value and isinstance(value[-1], (bytes, tuple))
+        }
         data = form.filled(**fields)
         for name, value in files.items():
             many = value if isinstance(value, list) else [value]
@@ -158,7 +162,11 @@ class Person:
 
     def _read(self, response, status):
         html = response.get_data(as_text=True)
-        assert response.status_code == status, (response.request.path, response.status_code, " ".join(Page(html).text.split())[:900])
+        assert response.status_code == status, (
+            response.request.path,
+            response.status_code,
+            " ".join(Page(html).text.split())[:900],
+        )
         self.page = Page(html, response.request.path)
         return self.page
 

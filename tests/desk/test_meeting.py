@@ -46,9 +46,14 @@ def test_a_meeting_from_draft_to_the_tally(opened):
     projector = opened.office.get(f"{opened.url}/projector")
     assert "明细指纹" in projector.text and "收回" in projector.text
     assert opened.teller.client.get(f"{opened.url}/package.zip").status_code == 200
-    assert {"collection.draft", "collection.change", "collection.figures", "collection.open", "collection.close", "collection.seal"} <= set(
-        deeds(opened)
-    )
+    assert {
+        "collection.draft",
+        "collection.change",
+        "collection.figures",
+        "collection.open",
+        "collection.close",
+        "collection.seal",
+    } <= set(deeds(opened))
 
 
 def test_figures_hold_only_when_both_enter_the_same(meeting):
@@ -144,7 +149,13 @@ def test_a_rescue_file_counts_once(opened):
     form = voter.get(f"/v/{opened.name}/{opened.codes[0].token}").form("/check")
     fields = marked(form)
     answers = {name: value if isinstance(value, list) else [value] for name, value in fields.items() if name.startswith("q.")}
-    item = {"collection": opened.name, "nonce": fields["nonce"][0], "slip": opened.codes[0].token, "voice": "", "fields": answers}
+    item = {
+        "collection": opened.name,
+        "nonce": fields["nonce"][0],
+        "slip": opened.codes[0].token,
+        "voice": "",
+        "fields": answers,
+    }
     file = ("rescue.json", json.dumps({"rescue": 1, "answers": [item, {**item, "collection": "ELSEWH0R"}]}).encode())
     opened.teller.get(opened.url)
     page = opened.teller.fill("/rescue", file=file)
@@ -187,7 +198,9 @@ def test_a_failed_check_stops_the_seal_and_shows_the_evidence(opened):
     opened.teller.get(opened.url)
     opened.teller.fill("/close", minutes="0", **both())
     with opened.app.app_context(), db.deed() as connection:
-        connection.exec_driver_sql("UPDATE slip SET state='unspent' WHERE qr = (SELECT qr FROM slip WHERE state='spent' LIMIT 1)")
+        connection.exec_driver_sql(
+            "UPDATE slip SET state='unspent' WHERE qr = (SELECT qr FROM slip WHERE state='spent' LIMIT 1)"
+        )
     page = opened.teller.fill("/seal", 422, **both())
     assert "检查记录" in page.text and "有码被改回未用" in page.text
     assert house(opened).state == "closing"
@@ -242,7 +255,11 @@ def test_audit_slips_are_compared_and_taken_out(meeting):
     receipt = re.search(r"\b[0-9A-HJKMNP-TV-Z]{5}[ -]?[0-9A-HJKMNP-TV-Z]{5}\b", re.sub(r"<[^>]+>", " ", voter.html))[0]
     meeting.teller.get(meeting.url)
     meeting.teller.fill("/close", minutes="0", **both())
-    marks = {f"audit0.{name}": value[0] if isinstance(value, list) else value for name, value in noted.items() if name.startswith("q.")}
+    marks = {
+        f"audit0.{name}": value[0] if isinstance(value, list) else value
+        for name, value in noted.items()
+        if name.startswith("q.")
+    }
     page = meeting.teller.fill("/seal", slip0=meeting.codes[6].code, receipt0=receipt, **marks, **both())
     assert "验证票 1 张，相符 1 张" in page.text
     assert house(meeting).published["closing"]["returned"] == 6

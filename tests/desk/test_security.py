@@ -59,7 +59,19 @@ def test_every_deed_of_the_desk_is_refused_without_its_token(people):
     for rule, method, who in routes(people.app):
         if method in CHANGING and "respondent" not in who:
             url = rule
-            for part in ("collection", "name", "banner", "person", "material", "sequence", "subject", "secret", "medium", "code", "job"):
+            for part in (
+                "collection",
+                "name",
+                "banner",
+                "person",
+                "material",
+                "sequence",
+                "subject",
+                "secret",
+                "medium",
+                "code",
+                "job",
+            ):
                 url = url.replace(f"<{part}>", "x")
             answer = people.office.client.open(url.replace("<int:at>", "1").replace("<int:row>", "1"), method=method)
             assert answer.status_code == 400, (rule, answer.status_code)
@@ -71,7 +83,7 @@ def test_the_respondents_posts_are_these_and_they_get_no_cookie(desk):
     posts = [rule for rule, method, who in routes(desk.app) if method in CHANGING and who == ("respondent",)]
     assert set(posts) <= {
         "/", "/v/<collection>", "/v/<collection>/check", "/v/<collection>/cast", "/v/<collection>/receipt", "/diag",
-        "/v/<collection>/receipts", "/receipt",
+        "/v/<collection>/materials", "/published/<collection>",
     }, posts  # fmt: skip
     client = desk.app.test_client()
     for rule in posts:
@@ -101,7 +113,11 @@ def test_without_an_account_every_page_leads_to_sign_in(year):
 
 
 def test_headers_of_every_face(year):
-    for client, url in ((year.office.client, "/desk/roster"), (year.app.test_client(), "/"), (year.app.test_client(), "/desk/sign-in")):
+    for client, url in (
+        (year.office.client, "/desk/roster"),
+        (year.app.test_client(), "/"),
+        (year.app.test_client(), "/desk/sign-in"),
+    ):
         headers = client.get(url).headers
         assert "default-src 'none'" in headers["Content-Security-Policy"] and "unsafe" not in headers["Content-Security-Policy"]
         assert headers["Referrer-Policy"] == "no-referrer" and "no-store" in headers["Cache-Control"]
@@ -159,7 +175,11 @@ def test_uploads_are_bounded_with_a_plain_answer(year):
     with zipfile.ZipFile(many, "w") as archive:
         for at in range(700):
             archive.writestr(f"{at}.csv", "x")
-    for content, words in ((bomb.getvalue(), "展开后太大"), (many.getvalue(), "展开后太大"), (b"PK\x03\x04 not a zip", "读不出来")):
+    for content, words in (
+        (bomb.getvalue(), "展开后太大"),
+        (many.getvalue(), "展开后太大"),
+        (b"PK\x03\x04 not a zip", "读不出来"),
+    ):
         for page in ("/desk/cycle/import", "/desk/roster/import"):
             office.get(page)
             assert words in office.fill("/import", 422, file=("a.zip", content)).text

@@ -81,7 +81,9 @@ def test_a_link_is_spent_by_choosing_a_password_not_by_looking(desk):
     preview.get(f"/desk/welcome/{secret}")
     preview.get(f"/desk/welcome/{secret}")
     holder.get(f"/desk/welcome/{secret}")
-    assert "两次输入的密码不一样" in holder.fill(f"/welcome/{secret}", 422, password="long-enough-1", again="long-enough-2").text
+    assert (
+        "两次输入的密码不一样" in holder.fill(f"/welcome/{secret}", 422, password="long-enough-1", again="long-enough-2").text
+    )
     assert "密码至少10个字符" in holder.fill(f"/welcome/{secret}", 422, password="short", again="short").text
     holder.fill(f"/welcome/{secret}", password="long-enough-1", again="long-enough-1")
     assert "已经用过或已过期" in preview.get(f"/desk/welcome/{secret}", 410).text
