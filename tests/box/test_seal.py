@@ -404,3 +404,25 @@ def test_the_signature_under_a_receipt_is_checked_by_the_standard_library_alone(
     assert not verify.signed(opening_json, "0000000000", outcome.signature)
     assert not verify.signed(opening_json, outcome.receipt, outcome.signature[:-2] + "00")
     assert not verify.signed(opening_json, outcome.receipt, "zz")
+
+
+def test_a_receipt_follows_from_the_page_alone_and_proves_no_choice(make_app):
+    from hashlib import sha256
+
+    receipts = []
+    for seed in (0, 1):  # the same page in the same collection, two different choices
+        app = make_app("sqlite")
+        with app.app_context():
+            meeting = opened(app, kind="opinion", mode="link", slips=3, fresh=seed == 0)
+            outcome = meeting.vote(0, seed=seed, nonce="ab" * 16, voice="household")
+            digest = int.from_bytes(sha256(b"\x00".join((b"receipt", meeting.name.encode(), b"ab" * 16))).digest())
+            expected = "".join("0123456789ABCDEFGHJKMNPQRSTVWXYZ"[(digest >> (251 - 5 * at)) & 31] for at in range(10))
+            assert outcome.receipt == expected
+            assert verify.signed(meeting.house.published["opening"], outcome.receipt, outcome.signature)  # signs no mark
+            meeting.close()
+            meeting.seal()
+            again = meeting.vote(0, seed=seed + 1, nonce="ab" * 16, voice="household")
+            assert (again.status, again.signature) == ("again", None)  # after the seal no answer can be tried against it
+            assert not {"tag", "nonce"} & {column.name for column in [*receipt.c, *fragment_table.c]}
+            receipts.append(outcome.receipt)
+    assert len(receipts) == 2
