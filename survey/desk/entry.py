@@ -113,6 +113,7 @@ def grid(name: str) -> AnyResponse | tuple[str, int]:
         rows_by_id={r.id: r for r in shown.rows},
         reckoned=reckoned(rulebook, shown) if name == "rates" else {},
         explains=explains(rulebook, name),
+        lacks_total=name == "ranks" and not year.ranked_total,
     ), status
 
 

@@ -216,7 +216,7 @@ def _rates(connection: Connection, year: Cycle, rulebook: Rulebook, banner: str,
         Column(
             id=part,
             label=labels[part],
-            least=Fraction(0) if item == "precision" or part.endswith("target") else None,
+            least=Fraction(0) if item == "precision" or part.endswith("target") else Fraction(-1000),
             most=Fraction(100) if item == "precision" else Fraction(1000),
         )
         for item, parts in RATES.items()

@@ -112,7 +112,7 @@ def step_url(of: Standing) -> str:
         return _there("desk.meeting", collection=of.collection)
     if of.step.endswith(".draft"):
         return _there("desk.new_meeting", banner=of.banner, kind=of.step.removesuffix(".draft"))
-    return _there("desk.roster", banner=of.banner) if of.step == "people" else ""
+    return _there("desk.banner", name=of.banner) if of.step == "people" else ""
 
 
 def grid_url(missing: str, banner: str = "") -> str:

@@ -8,7 +8,10 @@ from playwright.sync_api import sync_playwright
 
 from .conftest import PASSWORD
 
-RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
+    "rules": {"target-size": {"enabled": True}},
+}
 WIDTHS = (1280, 390, 320)
 
 
