@@ -15,7 +15,7 @@
     at = to;
     tiles[at].classList.add("here");
     tiles[at].scrollIntoView({block: "center"});
-    const first = tiles[at].querySelector("input:checked, input:not([type=hidden]), textarea");
+    const first = tiles[at].querySelector("input:checked, [data-suggested]") || tiles[at].querySelector("input:not([type=hidden]), textarea");
     if (focus && first) first.focus({preventScroll: true});
   };
 
@@ -28,9 +28,10 @@
     if (keying) return true;
     const body = new FormData();
     body.set("csrf_token", form.elements.csrf_token.value);
-    const named = tile.querySelectorAll("input[type=hidden], input:checked, textarea");
-    for (const each of named) body.append(each.name, each.value);
+    const named = tile.querySelectorAll("input:checked, textarea");
     if (!named.length) return false;
+    for (const each of named) body.append(each.name, each.value);
+    if (tile.querySelector("textarea, input[type=checkbox]")) body.append(named[0].name, "-"); // an empty one is looked at, too
     try {
       const answer = await fetch(form.action, {method: "POST", body, headers: {"X-Script": "1"}});
       if (!answer.ok || !(await answer.json()).kept) throw new Error();
@@ -43,6 +44,12 @@
       if (kept) { kept.textContent = form.dataset.lost; kept.classList.remove("unseen"); }
       return false;
     }
+  };
+
+  const accept = (tile) => {
+    if (!tile.querySelector("input:checked")) for (const each of tile.querySelectorAll("[data-suggested]")) each.checked = true;
+    keep(tile);
+    next();
   };
 
   const choose = (key) => {
@@ -67,8 +74,7 @@
     const writing = event.target.matches("textarea, select, input:not([type=radio]):not([type=checkbox])");
     if (event.target.matches("textarea") && key === "enter" && !event.shiftKey && !keying) {
       event.preventDefault();
-      keep(tiles[at]);
-      next();
+      accept(tiles[at]);
       return;
     }
     if (keying && key === "enter" && event.target.id === "code") {
@@ -82,8 +88,7 @@
       show(at + (key === "arrowdown" ? 1 : -1));
     } else if (key === "enter" && at >= 0 && !event.target.matches("button, a")) {
       event.preventDefault();
-      keep(tiles[at]);
-      next();
+      accept(tiles[at]);
     } else if (key === "w" && at >= 0 && tiles[at].dataset.whole) {
       location.href = tiles[at].dataset.whole;
     } else if (/^[0-9mu]$/.test(key) && at >= 0 && choose(key)) {
@@ -91,5 +96,5 @@
     }
   });
 
-  if (!keying) show(0);
+  if (left) show(0);
 })();

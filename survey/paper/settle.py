@@ -143,7 +143,11 @@ def read_fields(pile: Pile, form: Form, here: Collection) -> dict[str, batch.Ans
         question = asked.get(name)
         options = {o.id for o in (question.options if question else form.instrument.voices)}
         if question is not None and question.kind not in ("one", "many"):
-            given.setdefault(code, {})[name] = tuple(value[:TEXT_LIMIT] for value in values[:1])
+            words = tuple(value[:TEXT_LIMIT] for value in values if value != "-")[:1]
+            if words or values:  # an empty field alone settles nothing: "-" says that nothing is written
+                given.setdefault(code, {})[name] = words
+            continue
+        if not values:
             continue
         chosen = tuple(value for value in dict.fromkeys(values) if value != "-")
         if not set(chosen) <= options | {VOID}:

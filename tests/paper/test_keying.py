@@ -144,7 +144,7 @@ def test_a_cast_cut_short_counts_nothing_twice(desk_app, monkeypatch):
     made = cast.cast(desk_app, meeting.house, name, form=meeting.form, by="teller", keep=False)
     assert dict(made.statuses) == {"again": 2} and made.counted == 2
     with db.reading() as connection:
-        assert collections.received_so_far(connection, meeting.name) == 2
+        assert collections.counts(connection, meeting.name).spent == 2
 
 
 @pytest.mark.parametrize(
@@ -222,4 +222,4 @@ def test_a_link_survey_counts_a_sheet_once(desk_app):
                 browser.post(f"/desk/paper/{name}/batch/{pile}/total", data={"total": 1})
             assert "已投箱" in one.post(f"/desk/paper/{name}/batch/{pile}/cast").text
     with db.reading() as connection:
-        assert collections.received_so_far(connection, name) == 1
+        assert collections.counts(connection, name).spent == 1
