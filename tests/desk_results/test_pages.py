@@ -3,15 +3,12 @@
 from urllib.parse import quote
 
 import pytest
-from axe_core_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
+
+from tests.browser import violations
 
 from .conftest import PASSWORD
 
-RULES = {
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]},
-    "rules": {"target-size": {"enabled": True}},
-}
 WIDTHS = (1280, 390, 320)
 
 
@@ -57,8 +54,7 @@ def test_every_page_is_accessible_and_fits_its_screen(page, address, desk_app):
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             faults += [f"{url} {width}: {wide} px too wide"] if wide > 0 else []
             if width != 320:
-                found = Axe().run(page, options=RULES)["violations"]
-                faults += [f"{url} {width}: {each['id']} {each['nodes'][0]['html'][:120]}" for each in found]
+                faults += [f"{url} {width}: {each}" for each in violations(page)]
     assert not faults, "\n".join(faults)
 
 
