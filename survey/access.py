@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from flask import Flask, Response, abort, g, redirect, request, url_for
+from flask_babel import gettext as _
 from sqlalchemy import Connection, delete, insert, select, update
 
 from survey import db, journal
@@ -158,14 +159,12 @@ def _from_cookie(secret: str) -> Account | None:
 # ---- accounts ------------------------------------------------------------------------------------------------------
 
 
-def create(
-    connection: Connection, *, name: str, title: str, roles: set[str], password: str, by: str, banner: str = ""
-) -> None:
+def create(connection: Connection, *, name: str, title: str, roles: set[str], password: str, by: str, banner: str = "") -> None:
     """A new account. Raises ValueError for a name taken, an unknown role or a password under 10 characters."""
     if roles - set(ROLES) or not roles:
-        raise ValueError("角色不对")
+        raise ValueError(_("角色不对"))
     if connection.execute(select(account.c.account).where(account.c.account == name)).first():
-        raise ValueError(f"账号 {name} 已存在，请换一个")
+        raise ValueError(_("账号 %(name)s 已存在，请换一个", name=name))
     connection.execute(
         insert(account).values(
             account=name, name=title, roles=" ".join(sorted(roles)), password=hashed(password), banner=banner, created_by=by
@@ -193,7 +192,7 @@ def unusable() -> str:
 def hashed(password: str) -> str:
     """The argon2id hash of a password; ValueError when it is too short."""
     if len(password) < 10:
-        raise ValueError("密码至少10个字符")
+        raise ValueError(_("密码至少10个字符"))
     return HASHER.hash(password)
 
 
@@ -201,7 +200,9 @@ def verify(connection: Connection, name: str, password: str) -> bool:
     """Whether the password is the account's. A wrong one makes the next try of this account wait, never an address:
     a hall shares one. The caller commits, so the count of failures stays."""
     row = connection.execute(
-        select(account.c.password, account.c.failures, account.c.wait_until, account.c.disabled).where(account.c.account == name)
+        select(account.c.password, account.c.failures, account.c.wait_until, account.c.disabled).where(
+            account.c.account == name
+        )
     ).first()
     try:
         HASHER.verify(row.password if row else NOBODY, password)
@@ -243,10 +244,10 @@ def everyone(connection: Connection, *, disabled: bool = False) -> list[Account]
 def change(connection: Connection, of: Account, *, title: str, roles: set[str], banner: str, disabled: bool, by: str) -> None:
     """Other words, roles or banner for an account, or its end. Raises ValueError where no office account would be left."""
     if roles - set(ROLES) or not roles:
-        raise ValueError("角色不对")
+        raise ValueError(_("角色不对"))
     offices = {each.account for each in everyone(connection) if each.may("office")}
     if offices <= {of.account} and (disabled or "office" not in roles):
-        raise ValueError("这是最后一个管理办公室账号，不能停用，也不能改角色")
+        raise ValueError(_("这是最后一个管理办公室账号，不能停用，也不能改角色"))
     connection.execute(
         update(account)
         .where(account.c.account == of.account)

@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from flask_babel import gettext as _
 from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
 from survey import journal
@@ -103,7 +104,7 @@ def create_cycle(
 ) -> None:
     """A new year. Raises ValueError where it is there already."""
     if get_cycle(connection, year):
-        raise ValueError(f"{year} 年度已经有了")
+        raise ValueError(_("%(year)s 年度已经有了", year=year))
     connection.execute(
         insert(cycle).values(cycle=year, measure=measure, ranked_total=ranked_total, choices=_json(choices or {}), demo=demo)
     )
@@ -121,7 +122,7 @@ def create_cycle(
 def change_cycle(connection: Connection, of: Cycle, *, by: str, ranked_total: int | None, choices: Mapping[str, str]) -> None:
     """Other choices or another total. Raises ValueError once a collection of the year has opened."""
     if began(connection, of.cycle):
-        raise ValueError("已有会议或调查开过箱，办法的选择不能再改")
+        raise ValueError(_("已有会议或调查开过箱，办法的选择不能再改"))
     connection.execute(update(cycle).where(cycle.c.cycle == of.cycle).values(ranked_total=ranked_total, choices=_json(choices)))
     changed(connection, of.cycle)
     journal.record(
@@ -190,10 +191,10 @@ def put_banners(connection: Connection, year: int, many: Iterable[Banner], *, by
 
 def remove_banner(connection: Connection, year: int, name: str, *, by: str) -> None:
     """Removes a banner nothing hangs on yet. Raises ValueError where it has people, villages or collections."""
-    for table, what in ((person, "人员"), (village, "嘎查村"), (collection, "会议或调查")):
+    for table, what in ((person, _("人员")), (village, _("嘎查村")), (collection, _("会议或调查"))):
         query = select(func.count()).select_from(table).where(and_(table.c.cycle == year, table.c.banner == name))
         if connection.execute(query).scalar_one():
-            raise ValueError(f"{name}还有{what}，不能删去")
+            raise ValueError(_("%(name)s还有%(what)s，不能删去", name=name, what=what))
     connection.execute(delete(banner).where(banner.c.cycle == year, banner.c.banner == name))
     changed(connection, year)
     journal.record(connection, account=by, deed="banner.remove", subject=f"{year} {name}")
@@ -263,9 +264,9 @@ def put_person(connection: Connection, year: int, new: Person, *, by: str) -> No
     if old == new:
         return
     if get_banner(connection, year, new.banner) is None:
-        raise ValueError(f"没有这个旗县：{new.banner}")
+        raise ValueError(_("没有这个旗县：%(name)s", name=new.banner))
     if new.position not in POSITIONS:
-        raise ValueError(f"没有这个职务：{new.position}")
+        raise ValueError(_("没有这个职务：%(name)s", name=new.position))
     values = _values(new)
     if old:
         connection.execute(update(person).where(person.c.cycle == year, person.c.person == new.person).values(**values))
@@ -301,12 +302,12 @@ def remove_person(connection: Connection, year: int, name: str, *, by: str) -> N
     for table in (schema.point, schema.score, schema.grade, schema.factor, schema.decision, schema.material):
         query = select(func.count()).select_from(table).where(table.c.cycle == year, table.c.person == name)
         if connection.execute(query).scalar_one():
-            raise ValueError(f"已经录入了{old.name}的分数或材料，不能删去")
+            raise ValueError(_("已经录入了%(name)s的分数或材料，不能删去", name=old.name))
     opened = select(func.count()).where(
         collection.c.cycle == year, collection.c.banner == old.banner, collection.c.state.in_(("open", "closing", "sealed"))
     )
     if connection.execute(opened).scalar_one():
-        raise ValueError("本旗县已有开过箱的会议或调查，名单不能再删")
+        raise ValueError(_("本旗县已有开过箱的会议或调查，名单不能再删"))
     connection.execute(delete(person).where(person.c.cycle == year, person.c.person == name))
     changed(connection, year)
     journal.record(connection, account=by, deed="person.remove", subject=f"{year} {name}", before=_values(old))
@@ -361,9 +362,9 @@ def material_content(connection: Connection, year: int, name: str) -> tuple[str,
 def add_material(connection: Connection, year: int, new: Material, content: bytes, *, by: str) -> None:
     """Keeps a PDF. Raises ValueError for what is none, or for a person of another banner."""
     if not content.startswith(b"%PDF-"):
-        raise ValueError("只收 PDF 文件")
+        raise ValueError(_("只收 PDF 文件。"))
     if new.person and (found := get_person(connection, year, new.person)) and found.banner != new.banner:
-        raise ValueError("这个人不在本旗县的名册里")
+        raise ValueError(_("这个人不在本旗县的名册里"))
     connection.execute(
         insert(material).values(
             cycle=year, material=new.material, banner=new.banner, person=new.person, title=new.title, content=content

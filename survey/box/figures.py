@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from flask_babel import gettext as _
 from sqlalchemy import Connection, delete, insert, select
 
 from survey import journal
@@ -31,11 +32,11 @@ def enter(connection: Connection, house: Collection, account: str, new: Figures)
     Raises ValueError for an account that is not one of the two officers, and for figures that cannot be.
     """
     if account not in (house.teller, house.scrutineer):
-        raise ValueError("只有本场的计票人和监票人可以填写人数和票数")
+        raise ValueError(_("只有本场的计票人和监票人可以填写人数和票数"))
     if house.state not in ("draft", "open", "closing"):
-        raise ValueError("已经封箱，人数和票数不能再改")
+        raise ValueError(_("已经封箱，人数和票数不能再改"))
     if new.expected is not None and new.present is not None and new.present > new.expected:
-        raise ValueError("实到人数不能多于应到人数")
+        raise ValueError(_("实到人数不能多于应到人数"))
     at = (figures.c.collection == house.collection) & (figures.c.account == account)
     connection.execute(delete(figures).where(at))
     connection.execute(

@@ -256,7 +256,7 @@ def enter_figures(collection: str) -> AnyResponse | tuple[str, int]:
                 collections.change(connection, collection, reasons={**house.reasons, "issued": reason})
                 _note(connection, "collection.reason", collection, check="issued", reason=reason)
     except ValueError as fault:
-        flash(_(str(fault)), "error")
+        flash(str(fault), "error")
     else:
         flash(_("两人填写一致，已生效。") if same else _("已记下，等另一人填写同样的数。"))
     return _back(collection)
@@ -286,7 +286,7 @@ def open_meeting(collection: str) -> AnyResponse | str | tuple[str, int]:
                 reasons=reasons,
             )
     except Refused as fault:
-        return _page(own(collection), faults=tuple(_(each) for each in str(fault).split("\n"))), 422
+        return _page(own(collection), faults=tuple(str(fault).split("\n"))), 422
     groups = " ".join(envelope[at : at + 5] for at in range(0, len(envelope), 5))
     return render_template("desk/envelope.html", house=own(collection), envelope=groups)
 
@@ -349,7 +349,7 @@ def seal_meeting(collection: str) -> AnyResponse | tuple[str, int]:
         words = _("封箱检查没有通过，什么也没有打开，什么也没有丢。")
         return _page(own(collection), faults=(words,), evidence=stop.evidence), 422
     except (Refused, keys.WrongPassword) as fault:
-        return _page(own(collection), faults=(_(str(fault)),)), 422
+        return _page(own(collection), faults=(str(fault),)), 422
     flash(_("已封箱，结果已公布。密钥已经销毁，信封里的备用码从此作废。"))
     return _back(collection)
 
@@ -375,7 +375,7 @@ def _deed(
         with db.deed() as connection:
             deed(connection, house)
     except Refused as fault:
-        return _page(own(collection), faults=(_(str(fault)),)), 422
+        return _page(own(collection), faults=(str(fault),)), 422
     flash(done)
     return _back(collection)
 
@@ -391,7 +391,7 @@ def _passwords(house: Collection, *, envelope: bool = False) -> str | None:
     with db.deed() as connection:
         if not envelope:
             refusal = officers.both(connection, house, teller=teller, scrutineer=scrutineer)
-            return _(refusal) if refusal else None
+            return refusal
         pair = ((house.teller or "", teller), (house.scrutineer or "", scrutineer))
         right = [access.verify(connection, name, password) for name, password in pair]
     return None if all(right) else _("两个账号现在的密码也要输入：备用码打开票箱，密码说明是谁。")
@@ -415,7 +415,7 @@ def replace_slip(collection: str) -> AnyResponse | str | tuple[str, int]:
             opening.note_slips(connection, house, len(made))
             _note(connection, "slip.replace", collection)
     except ValueError as fault:
-        return _page(house, faults=(_(str(fault)),)), 422
+        return _page(house, faults=(str(fault),)), 422
     return render_template("desk/codes.html", house=house, codes=[(each, code_qr(house, each.token)) for each in made])
 
 
@@ -465,7 +465,7 @@ def purge(collection: str) -> AnyResponse:
             figures.forget(connection, collection)
             _note(connection, "collection.purge", collection)
     except ValueError as fault:
-        flash(_(str(fault)), "error")
+        flash(str(fault), "error")
         return _back(collection)
     store = keys.of(instance(), collection)
     if store.folder.exists():

@@ -241,7 +241,7 @@ def _removed(deed: object, endpoint: str, **values: str) -> AnyResponse:
             deed(connection, this(connection).cycle)
         flash(_("已删去。"))
     except ValueError as fault:
-        flash(_(str(fault)), "error")
+        flash(str(fault), "error")
     return redirect(url_for(endpoint, **values))
 
 
