@@ -352,3 +352,11 @@ ability = _table(  # what respondents' browsers can do, as counts (/diag)
     _text("abilities", primary_key=True),
     Column("number", Integer, nullable=False),
 )
+
+questionnaire = _table(  # an instrument brought in as an XLSForm
+    "questionnaire",
+    _text("id", primary_key=True),
+    _text("title"),
+    _text("text"),  # instrument.to_json of a form without people
+    _text("scoring", server_default="{}"),  # JSON: question -> option -> points, set at the desk
+)

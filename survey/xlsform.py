@@ -1,0 +1,331 @@
+"""XLSForm in: an opinion survey written as a workbook becomes an instrument, within a documented profile.
+
+Profile. Sheets `survey`, `choices`, `settings`. Types: select_one, select_multiple, text, integer, decimal, date, note, range,
+begin_group/end_group. Columns: type, name, label, hint, required, relevant, constraint, constraint_message, parameters (of a
+range: start, end), each text also as `label::中文 (zh)`, `label::English (en)`. Expressions: comparisons of one `${question}`
+(in a constraint also `.`) with a number or a quoted text, `selected()`, and/or/not, brackets. All else is refused with sheet,
+row and reason. Where the extra `xlsform` is installed, pyxform checks the workbook too.
+"""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import python_calamine
+from flask_babel import gettext as _
+
+from survey.instrument import Condition, Instrument, Option, Part, Question, Text, number
+
+KINDS = {"text": "text", "integer": "integer", "decimal": "decimal", "date": "date", "note": "note", "range": "decimal"}
+TEXTS = {"label", "hint", "constraint_message"}
+SURVEY = TEXTS | {"type", "name", "required", "relevant", "constraint", "parameters"}
+CHOICES = {"list_name", "name", "label"}
+SETTINGS = {"form_title", "form_id", "version", "default_language"}
+LANGUAGES = {"中文": "zh", "汉语": "zh", "chinese": "zh", "english": "en", "英语": "en", "蒙古语": "mn", "mongolian": "mn"}
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
+ROWS = 2000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fault:
+    """What cannot be taken: sheet, row as Excel counts it (0: the whole sheet), and why."""
+
+    sheet: str
+    row: int
+    reason: str
+
+
+class Refused(ValueError):
+    """The workbook is outside the profile; all faults at once."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("\n".join(f"{f.sheet}:{f.row}: {f.reason}" for f in faults))
+        self.faults = faults
+
+
+def read(content: bytes) -> Instrument:
+    """The instrument of a workbook (.xlsx, .xls, .ods). Raises Refused."""
+    try:
+        book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+        sheets = {name.strip().lower(): book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
+    except Exception:  # the reader raises many kinds
+        raise Refused([Fault(sheet="", row=0, reason=_("打不开，请存成 .xlsx 再试"))]) from None
+    return _Reader(sheets).instrument(content)
+
+
+class _Reader:
+    def __init__(self, sheets: Mapping[str, Sequence[Sequence[object]]]) -> None:
+        self.faults: list[Fault] = []
+        self.survey = self._rows(sheets, "survey", SURVEY)
+        self.choices = self._rows(sheets, "choices", CHOICES)
+        self.settings = self._rows(sheets, "settings", SETTINGS)
+        self.kinds: dict[str, str] = {}  # of the questions read so far: a condition looks back only
+
+    def fault(self, sheet: str, row: int, reason: str) -> None:
+        self.faults.append(Fault(sheet=sheet, row=row, reason=reason))
+
+    def _rows(
+        self, sheets: Mapping[str, Sequence[Sequence[object]]], name: str, columns: set[str]
+    ) -> list[tuple[int, dict[str, str]]]:
+        table = sheets.get(name, [])
+        if not table and name != "settings":
+            self.fault(name, 0, _("缺少这张表"))
+        if len(table) > ROWS:
+            self.fault(name, 0, _("行数太多"))
+            return []
+        head = [str(cell).strip() for cell in table[0]] if table else []
+        for each in head:
+            base = each.split("::")[0].strip()
+            if each and (base not in columns or ("::" in each and base not in TEXTS)):
+                self.fault(name, 1, _("不支持这一列：%(column)s", column=each))
+        rows = []
+        for at, line in enumerate(table[1:], 2):
+            cells = {key: _cell(value) for key, value in zip(head, line, strict=False) if key and _cell(value)}
+            if cells:
+                rows.append((at, cells))
+        return rows
+
+    def text(self, sheet: str, row: int, cells: Mapping[str, str], base: str, *, needed: bool = False) -> Text:
+        found: dict[str, str] = {}
+        for key, value in cells.items():
+            name, _sep, language = (part.strip() for part in key.partition("::"))
+            if name == base:
+                code = re.search(r"\(([a-z]{2})\)", language)
+                plain = LANGUAGES.get(language.lower(), language.lower() or "zh")
+                found[code[1] if code else plain] = value
+                if "${" in value:
+                    self.fault(sheet, row, _("文字里不能引用答案"))
+        if found and "zh" not in found:
+            self.fault(sheet, row, _("缺少中文：%(column)s", column=base))
+        if needed and not found:
+            self.fault(sheet, row, _("缺少文字：%(column)s", column=base))
+        return found
+
+    def lists(self) -> dict[str, list[Option]]:
+        found: dict[str, list[Option]] = {}
+        for row, cells in self.choices:
+            name = cells.get("name", "")
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name) or not cells.get("list_name"):
+                self.fault("choices", row, _("选项编号只能用字母、数字、下划线，且要写明 list_name"))
+                continue
+            options = found.setdefault(cells["list_name"], [])
+            if name in {option.id for option in options} or name == "void":
+                self.fault("choices", row, _("选项编号重复或不能用：%(name)s", name=name))
+            options.append(Option(id=name, text=self.text("choices", row, cells, "label", needed=True)))
+        return found
+
+    def instrument(self, content: bytes) -> Instrument:
+        lists = self.lists()
+        parts: list[Part] = []
+        questions: list[Question] = []
+        groups: list[tuple[int, Text, Condition | None]] = []
+
+        def close(title: Text) -> None:
+            if questions:
+                parts.append(Part(id=f"part{len(parts) + 1}", scope="team", title=title, questions=tuple(questions)))
+                questions.clear()
+
+        for row, cells in self.survey:
+            kind = re.sub(r"\b(begin|end)[ _]group\b", r"\1_group", " ".join(cells.get("type", "").split()))
+            title = groups[0][1] if groups else {}
+            if kind == "begin_group":
+                if not groups:
+                    close({})
+                groups.append((row, self.text("survey", row, cells, "label"), self.condition(row, cells.get("relevant", ""), "")))
+            elif kind == "end_group":
+                if not groups:
+                    self.fault("survey", row, _("end_group 多了一个"))
+                    continue
+                if len(groups) == 1:
+                    close(title)
+                groups.pop()
+            elif question := self.question(row, cells, kind, lists, [each[2] for each in groups]):
+                questions.append(question)
+        if groups:
+            self.fault("survey", groups[-1][0], _("begin_group 没有 end_group"))
+        close({})
+        if not parts:
+            self.fault("survey", 0, _("没有题目"))
+        settings = self.settings[0][1] if self.settings else {}
+        name = settings.get("form_id", "")
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name):
+            self.fault("settings", 2, _("要写明 form_id，只能用字母、数字、下划线"))
+        if self.faults:
+            raise Refused(self.faults)
+        _second_opinion(content)
+        return Instrument(
+            id=name, kind="opinion", title={"zh": settings.get("form_title", name)}, voices_title={}, voices=(), parts=tuple(parts)
+        )
+
+    def question(
+        self, row: int, cells: Mapping[str, str], kind: str, lists: Mapping[str, list[Option]], around: list[Condition | None]
+    ) -> Question | None:
+        word, _sep, argument = kind.partition(" ")
+        name = cells.get("name", "")
+        before = len(self.faults)
+        if word not in KINDS and word not in ("select_one", "select_multiple") or word in KINDS and argument:
+            self.fault("survey", row, _("不支持这种题型：%(kind)s", kind=kind))
+        elif word not in KINDS and argument not in lists:
+            self.fault("survey", row, _("choices 里没有这组选项：%(name)s", name=argument))
+        if not NAME.fullmatch(name) or name in self.kinds:
+            self.fault("survey", row, _("题目编号重复或不能用：%(name)s", name=name))
+        if cells.get("required", "").lower() not in ("", "yes", "no", "true", "false", "true()", "false()"):
+            self.fault("survey", row, _("required 只能写 yes 或 no"))
+        least, most = self.range(row, cells.get("parameters", ""), word)
+        show_if = _joined([*around, self.condition(row, cells.get("relevant", ""), "")])
+        real = {"select_one": "one", "select_multiple": "many"}.get(word) or KINDS.get(word, "text")
+        self.kinds[name] = real
+        found = Question(
+            id=name, kind=real, text=self.text("survey", row, cells, "label", needed=True),
+            hint=self.text("survey", row, cells, "hint"), options=tuple(lists.get(argument, ())) if word not in KINDS else (),
+            required=cells.get("required", "").lower() in ("yes", "true", "true()") and real != "note", show_if=show_if,
+            least=least, most=most, constraint=self.condition(row, cells.get("constraint", ""), name),
+            constraint_text=self.text("survey", row, cells, "constraint_message"),
+        )  # fmt: skip
+        return found if len(self.faults) == before else None
+
+    def range(self, row: int, parameters: str, word: str) -> tuple[str | None, str | None]:
+        given = dict(re.findall(r"(\w+)\s*=\s*([^\s;,]+)", parameters))
+        if parameters and (word != "range" or set(given) - {"start", "end", "step"} or any(number(v) is None for v in given.values())):
+            self.fault("survey", row, _("parameters 只能给 range 写 start、end、step"))
+        if word == "range" and not {"start", "end"} <= set(given):
+            self.fault("survey", row, _("range 要写明 start 和 end"))
+        return (given.get("start"), given.get("end")) if word == "range" else (None, None)
+
+    def condition(self, row: int, text: str, itself: str) -> Condition | None:
+        if not text:
+            return None
+        try:
+            return _Expression(text, itself, self.kinds).whole()
+        except ValueError as fault:
+            self.fault("survey", row, _("表达式不支持：%(text)s（%(why)s）", text=text, why=str(fault)))
+            return None
+
+
+class _Expression:
+    """Comparisons, selected(), and/or/not and brackets; nothing else."""
+
+    TOKEN = re.compile(r"\s*(\$\{\s*\w+\s*\}|'[^']*'|\"[^\"]*\"|\d+(?:\.\d+)?|<=|>=|!=|[=<>(),.+-]|\w+)")
+    FLIP = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
+
+    def __init__(self, text: str, itself: str, kinds: Mapping[str, str]) -> None:
+        self.tokens: list[str] = []
+        self.itself, self.kinds = itself, kinds
+        at = 0
+        text = text.strip()
+        while at < len(text):
+            found = self.TOKEN.match(text, at)
+            if not found:
+                raise ValueError(text[at : at + 10])
+            self.tokens.append(found[1])
+            at = found.end()
+        if len(self.tokens) > 200:
+            raise ValueError(_("太长"))
+
+    def whole(self) -> Condition:
+        found = self.either()
+        if self.tokens:
+            raise ValueError(self.tokens[0])
+        return found
+
+    def take(self, expected: str = "") -> str:
+        if not self.tokens or (expected and self.tokens[0] != expected):
+            raise ValueError(_("缺少 %(what)s", what=expected or "…"))
+        return self.tokens.pop(0)
+
+    def either(self) -> Condition:
+        found = [self.both()]
+        while self.tokens and self.tokens[0] == "or":
+            self.take()
+            found.append(self.both())
+        return found[0] if len(found) == 1 else {"any": found}
+
+    def both(self) -> Condition:
+        found = [self.one()]
+        while self.tokens and self.tokens[0] == "and":
+            self.take()
+            found.append(self.one())
+        return found[0] if len(found) == 1 else {"all": found}
+
+    def one(self) -> Condition:
+        if self.tokens[:1] == ["("]:
+            self.take()
+            found = self.either()
+            self.take(")")
+            return found
+        if self.tokens[:2] == ["not", "("]:
+            self.take()
+            return {"not": self.one()}
+        if self.tokens[:2] == ["selected", "("]:
+            self.take()
+            self.take()
+            name = self.name()
+            self.take(",")
+            value = self.value()
+            self.take(")")
+            return {"q": name, "is": [value]}
+        name, sign, value = self.name(), self.take(), ""
+        quoted = bool(self.tokens) and self.tokens[0][0] in "'\""
+        value = self.value()
+        choice = self.kinds.get(name) in ("one", "many")
+        if sign in self.FLIP:
+            if quoted or choice:
+                raise ValueError(_("大小只能和数字比"))
+            return {"q": name, self.FLIP[sign]: value}
+        if sign not in ("=", "!="):
+            raise ValueError(sign)
+        if value == "" and quoted:
+            same: Condition = {"q": name, "answered": False}
+        elif self.kinds.get(name) in ("integer", "decimal") and not quoted:
+            same = {"all": [{"q": name, "ge": value}, {"q": name, "le": value}]}
+        else:
+            same = {"q": name, "is": [value]}
+        return same if sign == "=" else {"not": same}
+
+    def name(self) -> str:
+        token = self.take()
+        if token == "." and self.itself:
+            return self.itself
+        name = token[2:-1].strip() if token.startswith("${") else ""
+        if name not in self.kinds:
+            raise ValueError(_("只能引用前面的题目：%(name)s", name=token))
+        if self.kinds[name] in ("text", "note", "date"):
+            raise ValueError(_("不能按文字或日期判断：%(name)s", name=name))
+        return name
+
+    def value(self) -> str:
+        token = self.take()
+        if token == "-":
+            return "-" + self.value()
+        if token[0] in "'\"":
+            return token[1:-1]
+        if number(token) is None:
+            raise ValueError(token)
+        return token
+
+
+def _joined(conditions: list[Condition | None]) -> Condition | None:
+    found = [each for each in conditions if each is not None]
+    return {"all": found} if len(found) > 1 else found[0] if found else None
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def _second_opinion(content: bytes) -> None:
+    """What pyxform says of the workbook, where it is installed."""
+    try:
+        from pyxform.errors import PyXFormError  # type: ignore[import-untyped]
+        from pyxform.xls2xform import convert  # type: ignore[import-untyped]
+    except ImportError:
+        return
+    try:
+        convert(xlsform=io.BytesIO(content), validate=False, file_type=".xlsx")
+    except PyXFormError as fault:
+        raise Refused([Fault(sheet="survey", row=0, reason=str(fault))]) from None
