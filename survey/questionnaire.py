@@ -56,7 +56,9 @@ def score(connection: Connection, name: str, scoring: Mapping[str, Mapping[str, 
     for question, points in scoring.items():
         unknown = set(points) - options.get(question, set())
         if question not in options or unknown:
-            raise ValueError(_("%(question)s：没有这个题目或选项 %(options)s", question=question, options=" ".join(sorted(unknown))))
+            raise ValueError(
+                _("%(question)s：没有这个题目或选项 %(options)s", question=question, options=" ".join(sorted(unknown)))
+            )
         for value in points.values():
             worth = instrument.number(value)
             if worth is None or not 0 <= worth <= 100:

@@ -132,7 +132,9 @@ class _Reader:
             if kind == "begin_group":
                 if not groups:
                     close({})
-                groups.append((row, self.text("survey", row, cells, "label"), self.condition(row, cells.get("relevant", ""), "")))
+                groups.append(
+                    (row, self.text("survey", row, cells, "label"), self.condition(row, cells.get("relevant", ""), ""))
+                )
             elif kind == "end_group":
                 if not groups:
                     self.fault("survey", row, _("end_group 多了一个"))
@@ -155,7 +157,12 @@ class _Reader:
             raise Refused(self.faults)
         _second_opinion(content)
         return Instrument(
-            id=name, kind="opinion", title={"zh": settings.get("form_title", name)}, voices_title={}, voices=(), parts=tuple(parts)
+            id=name,
+            kind="opinion",
+            title={"zh": settings.get("form_title", name)},
+            voices_title={},
+            voices=(),
+            parts=tuple(parts),
         )
 
     def question(
@@ -187,7 +194,9 @@ class _Reader:
 
     def range(self, row: int, parameters: str, word: str) -> tuple[str | None, str | None]:
         given = dict(re.findall(r"(\w+)\s*=\s*([^\s;,]+)", parameters))
-        if parameters and (word != "range" or set(given) - {"start", "end", "step"} or any(number(v) is None for v in given.values())):
+        if parameters and (
+            word != "range" or set(given) - {"start", "end", "step"} or any(number(v) is None for v in given.values())
+        ):
             self.fault("survey", row, _("parameters 只能给 range 写 start、end、step"))
         if word == "range" and not {"start", "end"} <= set(given):
             self.fault("survey", row, _("range 要写明 start 和 end"))

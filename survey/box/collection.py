@@ -14,7 +14,7 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from survey import instrument
+from survey import instrument, questionnaire
 from survey.instrument import Form, Rated
 from survey.schema import banner as banner_table
 from survey.schema import box, collection, comment, cycle, figures, fragment, person, receipt, received, remark, slip
@@ -171,7 +171,9 @@ def form(connection: Connection, of: Collection) -> Form:
     )
     chosen = connection.execute(select(cycle.c.choices).where(cycle.c.cycle == of.cycle)).scalar() or "{}"
     team_row = of.kind == "appraisal" and json.loads(chosen).get("team_appraisal") == "row"
-    return Form(instrument=instrument.load(of.instrument), people=people, team=of.banner, team_row=team_row)
+    kind, _sep, name = of.instrument.partition(":")
+    asked = questionnaire.get(connection, name) if kind == "xlsform" else instrument.load(of.instrument)
+    return Form(instrument=asked, people=people, team=of.banner, team_row=team_row)
 
 
 def counts(connection: Connection, name: str) -> Counts:

@@ -11,7 +11,7 @@ from survey.phone import blueprint, page
 @blueprint.route("/v/<collection>/materials", methods=["GET", "POST"])
 @respondent
 def materials(collection: str) -> Response:
-    """The list of a meeting's materials. Opened from a form it is a post that carries what was filled in, and leads back to it."""
+    """The list of a meeting's materials. Opened from a form it is a post that carries what was filled in, and leads back."""
     with db.reading() as connection:
         house = collections.get(connection, collection)
         if house is None or house.state == "void":
@@ -30,6 +30,8 @@ def material_file(collection: str, name: str) -> Response:
         found = roster.material_content(connection, house.cycle, name) if house else None
     if house is None or found is None or found[0] != house.banner:
         abort(404)
-    policy = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; plugin-types application/pdf; frame-ancestors 'none'"
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; plugin-types application/pdf; frame-ancestors 'none'"
+    )
     headers = {"Content-Disposition": "inline", "Content-Security-Policy": policy}
     return Response(found[1], mimetype="application/pdf", headers=headers)

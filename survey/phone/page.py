@@ -46,7 +46,9 @@ def show(template: str, code: int = 200, /, **values: object) -> Response:
 
 def answer(html: str, code: int = 200) -> Response:
     """A page's text as a response, compressed where the browser takes it."""
-    return _compressed(Response(html, status=code, mimetype="text/html"), gzip.compress(html.encode(), 6, mtime=0) if _takes_gzip() else None)
+    return _compressed(
+        Response(html, status=code, mimetype="text/html"), gzip.compress(html.encode(), 6, mtime=0) if _takes_gzip() else None
+    )
 
 
 def _takes_gzip() -> bool:
@@ -88,7 +90,11 @@ def ballot(house: Collection, *, nonce: str, slip: str, voice: str) -> Response:
     shared = _empty(
         house.collection, house.form or "", house.title, house.mode, language(), size(house), ask_voice, house.kind, house.trial
     )
-    own = Markup('<input type="hidden" name="nonce" value="{}"><input type="hidden" name="slip" value="{}">').format(nonce, slip).encode()
+    own = (
+        Markup('<input type="hidden" name="nonce" value="{}"><input type="hidden" name="slip" value="{}">')
+        .format(nonce, slip)
+        .encode()
+    )
     response = Response(shared.before + own + shared.after, mimetype="text/html")
     if house.mode == "link":
         response.headers["X-Keep"] = "1"  # the worker may keep a page that holds no slip

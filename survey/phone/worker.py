@@ -1,4 +1,4 @@
-"""The face's style and script, compressed, and the service worker's script, from the root so that it may answer for the survey's pages."""
+"""The face's style and script, compressed; the service worker's script, from the root so that it may answer for its pages."""
 
 import gzip
 from pathlib import Path

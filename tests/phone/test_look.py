@@ -25,14 +25,23 @@ def fits(page, size):
         assert page.evaluate("parseFloat(getComputedStyle(document.querySelector('main')).fontSize)") >= 18
 
 
-@pytest.mark.parametrize(("language", "size", "dark"), [("zh", "normal", False), ("zh", "large", True), ("en", "normal", True), ("en", "large", False)])
+@pytest.mark.parametrize(
+    ("language", "size", "dark"),
+    [("zh", "normal", False), ("zh", "large", True), ("en", "normal", True), ("en", "large", False)],
+)
 def test_every_page_fits_and_can_be_read_and_touched(app, site, phone, language, size, dark):
     meeting = opened(app, people=2)
     survey = opened(app, kind="opinion", mode="link", slips=3, fresh=False)
     waiting = draft(app, fresh=False)
     how = f"?lang={language}&size={size}"
     page = phone(dark=dark)
-    for path in ("/", f"/v/{waiting.name}/{waiting.codes[0].token}", f"/v/{meeting.name}/materials", f"/published/{meeting.name}", "/diag"):
+    for path in (
+        "/",
+        f"/v/{waiting.name}/{waiting.codes[0].token}",
+        f"/v/{meeting.name}/materials",
+        f"/published/{meeting.name}",
+        "/diag",
+    ):
         page.goto(f"{site}{path}{how}")
         fits(page, size)
     page.goto(f"{site}/v/{meeting.name}/{meeting.codes[0].token}{how}")
@@ -131,7 +140,9 @@ def test_the_spliced_page_is_the_page(app):
     page = gzip.decompress(packed.get_data()).decode()
     plain = client.get(path).get_data(as_text=True)
     assert packed.headers["Content-Encoding"] == "gzip" and meeting.codes[0].token in page
-    assert page.split('name="nonce"')[0] == plain.split('name="nonce"')[0] and page.endswith("</html>") == plain.endswith("</html>")
+    assert page.split('name="nonce"')[0] == plain.split('name="nonce"')[0] and page.endswith("</html>") == plain.endswith(
+        "</html>"
+    )
 
 
 def test_back_and_reload_without_a_script_lose_nothing(app, site, phone):

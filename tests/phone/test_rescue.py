@@ -57,7 +57,14 @@ def test_over_the_cap_foreign_and_faulty_answers_are_counted_apart(survey):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"[]", b"{}", b'{"rescue": 1, "answers": [1]}', b'{"rescue":1,"answers":[{"collection":"x","nonce":"zz","fields":{}}]}', b"\xff\xfe"],
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"rescue": 1, "answers": [1]}',
+        b'{"rescue":1,"answers":[{"collection":"x","nonce":"zz","fields":{}}]}',
+        b"\xff\xfe",
+    ],
 )
 def test_a_foreign_file_is_refused_whole(survey, content):
     with pytest.raises(rescue.Unreadable):

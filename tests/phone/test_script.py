@@ -85,7 +85,9 @@ def test_one_person_a_step_then_check_then_the_receipt(meeting, site, phone):
     assert "第 2 位，共 3 位" in page.locator(".step:visible").inner_text()
     mark_person(page, 1, "poor")
     page.go_back()  # the phone's Back leads to the person before
-    assert "第 1 位" in page.locator(".step:visible").inner_text() and page.locator('[name="q.P0.tasks"][value=good]').is_checked()
+    assert (
+        "第 1 位" in page.locator(".step:visible").inner_text() and page.locator('[name="q.P0.tasks"][value=good]').is_checked()
+    )
     to_check(page)
     assert "还有 5 项没有选" in page.locator("#last").inner_text() and "示例2" in page.locator("#last").inner_text()
     page.locator("#last .plain").click()  # a name of what is blank leads to its page
@@ -95,7 +97,9 @@ def test_one_person_a_step_then_check_then_the_receipt(meeting, site, phone):
     page.wait_for_selector("#last.done")
     assert re.search(r"[0-9A-Z]{5}-[0-9A-Z]{5}", page.locator("#last").inner_text()) and page.locator("#last svg").is_visible()
     assert ballots() == 1
-    assert page.evaluate("Object.keys(localStorage).filter(k => !k.startsWith('ceping/ok/')).length") == 0  # nothing of the ballot stays
+    assert (
+        page.evaluate("Object.keys(localStorage).filter(k => !k.startsWith('ceping/ok/')).length") == 0
+    )  # nothing of the ballot stays
     page.reload()
     page.wait_for_selector("#told.done")  # the receipt again, not "already used"
     assert "已提交" in page.locator("#told").inner_text()
@@ -142,7 +146,9 @@ def test_a_stranger_and_the_unaware_are_not_asked_further(survey, site, phone):
     assert page.locator(".step:visible").locator("[name='q..wishes']").count() == 8
     for value in ("income", "roads", "policy", "other"):
         page.locator(f"[name='q..wishes'][value={value}]").click()
-    assert page.locator("[name='q..wishes']:checked").count() == 3 and "最多选 3 项" in page.locator(".step:visible").inner_text()
+    assert (
+        page.locator("[name='q..wishes']:checked").count() == 3 and "最多选 3 项" in page.locator(".step:visible").inner_text()
+    )
     page.locator("#back").click()
     mark(page, "q..aware", "met")
     assert page.locator(".step:visible .at").inner_text() == many
@@ -182,7 +188,9 @@ def test_a_line_that_lies_is_not_believed(survey, site, phone, lie):
     }[lie]))  # fmt: skip
     respond(page, site, survey)
     page.wait_for_selector("#last button:has-text('下一位填写')")
-    assert "已提交" not in page.locator("#last").inner_text() and "还没上传 1 份，已上传 0 份" in page.locator("#out").inner_text()
+    assert (
+        "已提交" not in page.locator("#last").inner_text() and "还没上传 1 份，已上传 0 份" in page.locator("#out").inner_text()
+    )
     page.unroute("**/cast")
     page.locator("button:has-text('立即上传')").click()
     page.wait_for_selector("text=还没上传 0 份，已上传 1 份")

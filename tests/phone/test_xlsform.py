@@ -15,7 +15,16 @@ GOOD = [
     ("select_multiple help", "wishes", "盼什么？", "What do you wish?", "", "${knows} = 'yes'", "", ""),
     ("integer", "age", "多少岁？", "How old?", "", "", ". >= 18 and . < 120", ""),
     ("end_group", "", "", "", "", "", "", ""),
-    ("range", "score", "打几分？", "Which score?", "", "selected(${wishes}, 'roads') or not(${age} > 60)", "", "start=0 end=10 step=1"),
+    (
+        "range",
+        "score",
+        "打几分？",
+        "Which score?",
+        "",
+        "selected(${wishes}, 'roads') or not(${age} > 60)",
+        "",
+        "start=0 end=10 step=1",
+    ),
     ("note", "thanks", "谢谢", "Thank you", "", "", "", ""),
     ("text", "words", "还想说？", "Anything else?", "", "", "", ""),
 ]
