@@ -173,6 +173,13 @@ def all_of(instance: Path, collection: str) -> list[Batch]:
     return sorted(found, key=lambda each: (each.made_on, each.batch))
 
 
+def end(instance: Path, collection: str) -> None:
+    """Destroys what was never cast, and its key: for a collection that is sealed or void. Sealed scans stay."""
+    for each in all_of(instance, collection):
+        vault(instance, collection, each.batch).destroy()
+    key_store.Keys(folder(instance, collection)).destroy("key")
+
+
 @contextmanager
 def alone(instance: Path, collection: str, name: str) -> Iterator[Batch]:
     """The batch as it is, while nobody else may write it. Raises KeyError once it is gone."""

@@ -2,7 +2,7 @@
 
 import secrets
 
-from flask import Response, abort, current_app, flash, jsonify, redirect, render_template, request, url_for
+from flask import Response, abort, flash, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -22,7 +22,7 @@ _RESUMED: set[int] = set()
 @blueprint.before_app_request
 def _resume() -> None:
     """The first request of a process begins interrupted jobs anew."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = house.app()
     if id(app) not in _RESUMED:
         _RESUMED.add(id(app))
         job.resume(app)
@@ -33,10 +33,12 @@ def _resume() -> None:
 def home(collection: str) -> str:
     """Slips and sheets by group and state, what can be printed and read, jobs and batches."""
     here = house.find(collection)
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = house.app()
     with db.deed() as connection:
         job.sweep(app, connection)
         _forget_printed(connection, here)
+    if here.state in ("sealed", "void"):
+        batch.end(house.instance(), collection)
     with db.reading() as connection:
         counts = collections.counts(connection, collection)
         form = collections.form(connection, here)
@@ -66,7 +68,7 @@ def _without_glyphs(names: list[str]) -> list[str]:
 
 def _forget_printed(connection, here: Collection) -> None:  # type: ignore[no-untyped-def]
     """Codes printed before opening are deleted by it (BOX.md, step 2); all of them at the close."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = house.app()
     for each in job.of_subject(connection, here.collection):
         opened = here.opened_on and each.started_at < here.opened_on
         if opened or here.state in ("closing", "sealed", "void"):
@@ -113,7 +115,7 @@ def print_codes(collection: str, medium: str) -> AnyResponse:
         return back
     once = request.form.get("once", "")
     started = job.start(
-        current_app._get_current_object(), kind=kind, subject=collection, account=access.me().account,  # type: ignore[attr-defined]
+        house.app(), kind=kind, subject=collection, account=access.me().account,
         total=sum(counts.values()), once=once if once.isalnum() and len(once) == 16 else "", language=language(), counts=counts,
         site=house.site(),
     )  # fmt: skip
@@ -143,7 +145,7 @@ def exchange(collection: str) -> AnyResponse:
     if reason := _both(here):
         flash(reason, "error")
         return back
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = house.app()
     try:
         made = printing.exchange(
             app, here, request.form.get("code", ""), medium=medium, by=access.me().account, site=house.site()
@@ -175,7 +177,7 @@ def _job(name: str) -> Job:
 @allowed(*DESK)
 def show_job(name: str) -> str:
     """One job's progress; the page renews itself and can be left."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = house.app()
     job.resume(app)
     found = _job(name)
     here = house.find(found.subject.partition(" ")[0])
@@ -198,7 +200,7 @@ def job_result(name: str) -> AnyResponse:
     here = house.find(found.subject.partition(" ")[0])
     with db.deed() as connection:
         _forget_printed(connection, here)
-    made = job.result(current_app._get_current_object(), name)  # type: ignore[attr-defined]
+    made = job.result(house.app(), name)
     if made is None:
         flash(_("这份文件已经删除：开箱以后，测评码只在印好的纸上。"), "error")
         return redirect(url_for("paper.home", collection=here.collection))
@@ -214,6 +216,6 @@ def job_result(name: str) -> AnyResponse:
 def printed(name: str) -> AnyResponse:
     """Printed and looked at: the file is deleted."""
     found = _job(name)
-    job.forget_result(current_app._get_current_object(), name)  # type: ignore[attr-defined]
+    job.forget_result(house.app(), name)
     flash(_("文件已删除。"))
     return redirect(url_for("paper.home", collection=found.subject.partition(" ")[0]))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flask import abort, current_app, request
+from flask import Flask, abort, current_app, request
 
 from survey import access, db
 from survey.box import collection as collections
@@ -30,3 +30,9 @@ def instance() -> Path:
 def site() -> str:
     """Where printed codes lead: PUBLIC_URL, else the address this page was asked for by."""
     return str(current_app.config["PUBLIC_URL"] or request.url_root).rstrip("/")
+
+
+def app() -> Flask:
+    """The app itself, for a thread that outlives the request."""
+    found: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return found

@@ -113,6 +113,7 @@ def _inked(picture, pose: tuple[float, ...], place: Box) -> bool:  # type: ignor
     inner = Box(x=place.x + 1.5, y=place.y + 1.5, width=place.width - 3, height=place.height - 3)
     data = np.frombuffer(reading.crop(picture, pose, inner, 4.0), np.uint8)
     cut = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    assert cut is not None
     paper = cv2.medianBlur(cut, 31).astype(np.int16)
     dark = (paper - cut.astype(np.int16) > 28).astype(np.uint8)
     return bool(dark.mean() > INKED)

@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from flask import Response, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -60,11 +60,11 @@ def upload(collection: str) -> AnyResponse | tuple[str, int]:
     with db.deed() as connection:
         journal.record(connection, account=who, deed="paper.read", subject=collection, files=len(files))
     started = job.start(
-        current_app._get_current_object(),
+        house.app(),
         kind="read",
         subject=f"{collection} {new.batch}",
         account=who,
-        total=len(files),  # type: ignore[attr-defined]
+        total=len(files),
         language=language(),
         batch=new.batch,
     )
@@ -114,7 +114,7 @@ def show_batch(collection: str, name: str) -> str:
     here, found, _form, pile = load(collection, name)
     under_way = None
     if found.state == "reading":
-        job.resume(current_app._get_current_object())  # type: ignore[attr-defined]
+        job.resume(house.app())
         with db.reading() as connection:
             under_way = next(iter(job.of_subject(connection, f"{collection} {name}")), None)
     me = access.me().account
@@ -179,7 +179,7 @@ def batch_total(collection: str, name: str) -> AnyResponse:
 def cast_batch(collection: str, name: str) -> AnyResponse | str:
     """Puts the batch into the box in one go; then its scans are destroyed, or sealed for the envelope."""
     here, _found, form, _pile = load(collection, name)
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = house.app()
     try:
         made = cast.cast(app, here, name, form=form, by=access.me().account, keep=request.form.get("scans") == "seal")
     except Refused as fault:

@@ -45,9 +45,14 @@ def open_box(app, meeting, *, expected=40, present=40, issued=40):
     with db.deed() as connection:
         collections.change(connection, meeting.name, expected=expected, present=present, issued=issued)
         meeting.envelope = opening.open_box(
-            connection, meeting.instance, collections.get(connection, meeting.name), teller=meetings.TELLER,
-            scrutineer=meetings.SCRUTINEER, by="teller", secure=True,
-        )  # fmt: skip
+            connection,
+            meeting.instance,
+            collections.get(connection, meeting.name),
+            teller=meetings.TELLER,
+            scrutineer=meetings.SCRUTINEER,
+            by="teller",
+            secure=True,
+        )
 
 
 def finish(answer):

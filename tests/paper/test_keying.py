@@ -160,7 +160,9 @@ def test_uploads_that_cannot_be_read_are_told(desk_app, name, content, status, t
     paper_codes(meeting, 1)
     open_box(desk_app, meeting)
     one = client(desk_app, "teller")
-    answer = one.post(f"/desk/paper/{meeting.name}/read", data={"scans": (io.BytesIO(content), name)}, content_type="multipart/form-data")
+    answer = one.post(
+        f"/desk/paper/{meeting.name}/read", data={"scans": (io.BytesIO(content), name)}, content_type="multipart/form-data"
+    )
     assert answer.status_code == status and told in answer.text
     assert batch.all_of(meeting.instance, meeting.name) == []
 
@@ -183,13 +185,37 @@ def test_broken_files_and_too_many_are_told(desk_app):
     assert "打不开" in one.get(f"/desk/paper/{meeting.name}/batch/{name}").text
 
 
+def test_what_was_never_cast_ends_with_the_seal(desk_app):
+    meeting = desk.draft(desk_app, people=2)
+    one = client(desk_app, "teller")
+    (code,) = paper_codes(meeting, 1)
+    open_box(desk_app, meeting)
+    name = begin(one, meeting)
+    one.post(f"/desk/paper/{meeting.name}/batch/{name}/key", data=sheet(meeting, code))
+    meeting.close()
+    meeting.seal()
+    page = one.get(f"/desk/paper/{meeting.name}")
+    assert "统计表 PDF" in page.text and name not in page.text
+    assert not batch.vault(meeting.instance, meeting.name, name).folder.exists()
+    assert not batch.vault(meeting.instance, meeting.name, name).key.exists()
+
+
 def test_scans_can_be_kept_for_the_envelope(desk_app):
     meeting = desk.draft(desk_app, people=2)
     made = batch.new(house.instance(), meeting.name, kind="scan", account="teller", made_on="2019-01-10")
     store = batch.vault(house.instance(), meeting.name, made.batch)
     store.put("page0", b"\xff\xd8a picture")
     scan = batch.Scan(
-        picture="page0", file="a.jpg", page=1, refused="blank_page", collection="", code="", number=0, of=0, landscape=False, pose=()
+        picture="page0",
+        file="a.jpg",
+        page=1,
+        refused="blank_page",
+        collection="",
+        code="",
+        number=0,
+        of=0,
+        landscape=False,
+        pose=(),
     )
     code = cast.seal(house.instance(), meeting.house, made.model_copy(update={"scans": (scan,)}))
     assert cast.sealed_of(house.instance(), meeting.name) == [made.batch]

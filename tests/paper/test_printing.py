@@ -124,7 +124,9 @@ def test_after_opening_more_slips_need_both_passwords(desk_app):
     office = client(desk_app, "office")
     desk.printed(office, meeting.name, "slips", leaders=2)
     open_box(desk_app, meeting)
-    refused = office.post(f"/desk/paper/{meeting.name}/print/slips", data={"n.leaders": 1, "teller": TELLER}, follow_redirects=True)
+    refused = office.post(
+        f"/desk/paper/{meeting.name}/print/slips", data={"n.leaders": 1, "teller": TELLER}, follow_redirects=True
+    )
     assert "密码不对" in refused.text
     data = {"n.leaders": 1, "teller": TELLER, "scrutineer": SCRUTINEER}
     finish(office.post(f"/desk/paper/{meeting.name}/print/slips", data=data))

@@ -36,14 +36,29 @@ def pile(desk_app):
         verdict, why = ("person", "faint") if item.question.id == "real_work" else ("certain", "")
         marks.append(
             batch.Mark(
-                subject=item.subject, question=item.question.id, verdict=verdict, choices=(first,), certainty=0.1 * (at % 9), why=why,
+                subject=item.subject,
+                question=item.question.id,
+                verdict=verdict,
+                choices=(first,),
+                certainty=0.1 * (at % 9),
+                why=why,
                 box=(10, 10, 20, 8),
             )
-        )  # fmt: skip
+        )
     scan = batch.Scan(
-        picture="page0", file="a.pdf", page=1, refused="", collection=meeting.name, code=made.code, number=1, of=2, landscape=False,
-        pose=(8.0, 0, 0, 0, 8.0, 0, 0, 0, 1), marks=tuple(marks), spaces=tuple(spaces),
-    )  # fmt: skip
+        picture="page0",
+        file="a.pdf",
+        page=1,
+        refused="",
+        collection=meeting.name,
+        code=made.code,
+        number=1,
+        of=2,
+        landscape=False,
+        pose=(8.0, 0, 0, 0, 8.0, 0, 0, 0, 1),
+        marks=tuple(marks),
+        spaces=tuple(spaces),
+    )
     new = batch.new(house.instance(), meeting.name, kind="scan", account="teller", made_on="2019-01-10")
     batch.save(house.instance(), new.model_copy(update={"state": "open", "scans": (scan,)}))
     return meeting, f"/desk/paper/{meeting.name}/batch/{new.batch}", made.code
