@@ -1,0 +1,432 @@
+"""The sealed box under load: a voter's three requests (page, cast, receipt) beside a bare page, a naive form and fsync.
+
+`python -m bench.box [sqlite] [postgresql]`. Everything on loopback, in one run: granian serves, a process of its own asks. Each
+figure is printed with its ratio to the baseline of the same run; a machine's absolute numbers say little.
+"""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SERVER = ["--interface", "wsgi", "--workers", "1", "--blocking-threads", "8", "--backpressure", "512", "--no-ws"]
+BARE = """
+from flask import Flask
+app = Flask(__name__)
+@app.get("/")
+def page():
+    return "<!doctype html><title>bare</title><p>a page"
+"""
+NAIVE = """
+import os, secrets, sqlite3
+from flask import Flask, render_template_string, request
+from wtforms import Form, RadioField
+CHOICES = [(c, c) for c in ("good", "fairly_good", "average", "poor")]
+Ballot = type("Ballot", (Form,), {f"q{at}": RadioField(str(at), choices=CHOICES) for at in range(40)})
+app = Flask(__name__)
+PATH = os.environ["NAIVE"]
+with sqlite3.connect(PATH) as c:
+    c.execute("PRAGMA journal_mode=WAL")
+    c.execute("CREATE TABLE IF NOT EXISTS answer (vote TEXT, question TEXT, value TEXT)")
+@app.get("/")
+def page():
+    fields = "<form method=post>{% for f in form %}{{ f.label }}{{ f() }}{% endfor %}</form>"
+    return render_template_string(fields, form=Ballot())
+@app.post("/")
+def cast():
+    form = Ballot(request.form)
+    if not form.validate():
+        return "no", 422
+    c = sqlite3.connect(PATH, timeout=30)
+    c.execute("PRAGMA synchronous=FULL")
+    vote = secrets.token_hex(8)
+    with c:
+        c.executemany("INSERT INTO answer VALUES (?,?,?)", [(vote, n, v) for n, v in form.data.items()])
+    c.close()
+    return "thank you"
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Load:
+    """What one load gave: units a second, latencies in milliseconds, errors, seconds of the servers' CPU for one unit."""
+
+    rate: float
+    p50: float
+    p99: float
+    p999: float
+    errors: int
+    cpu: float
+
+
+# ---- servers ---------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def serving(target: str, *, folder: Path, factory: bool = False, **environment: str) -> Iterator[tuple[int, int]]:
+    """A granian of its own: (port, process id)."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "granian", *SERVER, "--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
+    path = os.pathsep.join((str(folder), str(ROOT)))
+    process = subprocess.Popen(
+        [*command, *(["--factory"] if factory else []), target],
+        env={**os.environ, **environment, "PYTHONPATH": path}, start_new_session=True, cwd=folder,
+    )  # fmt: skip
+    try:
+        for _ in range(300):
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield port, process.pid
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+
+
+def processor(roots: Sequence[int]) -> float:
+    """Seconds of CPU used so far by these processes and their children."""
+    parents, used = {}, {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            parents[int(entry.name)] = int(fields[1])
+            used[int(entry.name)] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    wanted = set(roots)
+    while more := {pid for pid, parent in parents.items() if parent in wanted} - wanted:
+        wanted |= more
+    return sum(used.get(pid, 0.0) for pid in wanted)
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A private PostgreSQL with fsync on, reached by its own socket."""
+    tools = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
+    folder = Path(tempfile.mkdtemp(prefix="pgbench"))
+    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if user:
+        shutil.chown(folder, "postgres", "postgres")
+
+    def run(*command: object) -> None:
+        subprocess.run([*user, *map(str, command)], check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+    run(tools / "initdb", "-D", folder / "d", "-U", "bench", "-A", "trust", "-E", "UTF8")
+    run(tools / "pg_ctl", "-D", folder / "d", "-l", folder / "log", "-w", "-o", f"-k {folder} -c listen_addresses=''", "start")
+    try:
+        yield f"postgresql://bench@/postgres?host={folder}"
+    finally:
+        run(tools / "pg_ctl", "-D", folder / "d", "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# ---- asking ----------------------------------------------------------------------------------------------------------
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[int, bytes]:
+    """One request on a kept connection: status and body."""
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    found = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+    return int(head[9:12]), await reader.readexactly(int(found[1]) if found else 0)
+
+
+def post(path: str, body: bytes) -> bytes:
+    """A form post as bytes."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n"
+    )
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def get(path: str) -> bytes:
+    """A page's request as bytes."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+
+
+async def _unit(kind: str, job: dict[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """One voter's work: true when every answer was right."""
+    if kind == "bare":
+        return (await ask(reader, writer, get("/")))[0] == 200
+    if kind == "naive":
+        page = await ask(reader, writer, get("/"))
+        return page[0] == 200 and (await ask(reader, writer, post("/", job["marks"].encode())))[0] == 200
+    status, page_body = await ask(reader, writer, get(f"/v/{job['collection']}/{job['token']}"))
+    found = re.search(rb'name="?nonce"? value="?([0-9a-f.]+)', page_body)
+    if status != 200 or not found:
+        return False
+    nonce = found[1].decode()
+    sent = f"{job['marks']}&nonce={nonce}&slip={job['token']}".encode()
+    status, body = await ask(reader, writer, post(f"/v/{job['collection']}/cast", sent))
+    if status != 200 or json.loads(body)["status"] != "cast":
+        return False
+    return (await ask(reader, writer, post(f"/v/{job['collection']}/receipt", f"nonce={nonce}".encode())))[0] == 200
+
+
+async def _load(port: int, kind: str, jobs: list[dict[str, str]], clients: int, pace: float) -> dict[str, object]:
+    taken, errors, latencies = iter(enumerate(jobs)), [0], []
+    began = time.perf_counter()
+
+    async def client() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+        for at, job in taken:
+            if pace:
+                await asyncio.sleep(max(0.0, began + at / pace - time.perf_counter()))
+            start = time.perf_counter()
+            try:
+                right = await asyncio.wait_for(_unit(kind, job, reader, writer), 60)
+            except (OSError, asyncio.IncompleteReadError, TimeoutError):
+                right = False
+                writer.close()
+                reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+            latencies.append(time.perf_counter() - start)
+            errors[0] += not right
+        writer.close()
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+    return {"seconds": time.perf_counter() - began, "latencies": latencies, "errors": errors[0]}
+
+
+def load(port: int, kind: str, jobs: list[dict[str, str]], clients: int, *, pids: Sequence[int], pace: float = 0) -> Load:
+    """Runs a load in a process of its own and says what it gave."""
+    before = processor(pids)
+    given = json.dumps({"port": port, "kind": kind, "jobs": jobs, "clients": clients, "pace": pace})
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.box", "--load"], input=given, text=True, capture_output=True, check=True, cwd=ROOT
+    )
+    said = json.loads(done.stdout)
+    sorted_ = sorted(said["latencies"])
+
+    def part(share: float) -> float:
+        return 1000 * sorted_[min(len(sorted_) - 1, int(share * len(sorted_)))]
+
+    return Load(
+        rate=len(jobs) / said["seconds"], p50=part(0.5), p99=part(0.99), p999=part(0.999), errors=said["errors"],
+        cpu=(processor(pids) - before) / len(jobs),
+    )  # fmt: skip
+
+
+# ---- a meeting -------------------------------------------------------------------------------------------------------
+
+
+def meeting(folder: Path, url: str, *, slips: int, mode: str = "slips") -> tuple[str, list[dict[str, str]]]:
+    """An open collection of eight invented people: its id and one job a slip."""
+    from sqlalchemy import insert
+
+    from app import create_app
+    from survey import access, db
+    from survey.box import collection as collections
+    from survey.box import keys, opening, slip
+    from survey.schema import banner, cycle, person
+
+    app = create_app({"INSTANCE": str(folder), "DATABASE_URL": url})
+    with app.app_context():
+        db.migrate(db.engine())
+        with db.deed() as c:
+            if not access.find(c, "teller"):
+                c.execute(insert(cycle).values(cycle=2018, measure="neimenggu-2018", demo=True))
+                c.execute(insert(banner).values(cycle=2018, banner="示例旗"))
+                for at in range(8):
+                    c.execute(
+                        insert(person).values(
+                            cycle=2018, person=f"P{at}", name=f"示例{at}", banner="示例旗", position="liaison"
+                        )
+                    )
+                for role in ("teller", "scrutineer"):
+                    access.create(c, name=role, title=role, roles={role}, password=f"{role}-password", by="bench")
+            kind = "opinion" if mode == "link" else "appraisal"
+            name = collections.draft(
+                c, cycle=2018, banner="示例旗", kind=kind, mode=mode, title="演示数据", cap=slips if mode == "link" else None
+            )
+            codes = [] if mode == "link" else slip.make(
+                c, keys.of(folder, name), name, voice="leaders", medium="phone", number=slips
+            )  # fmt: skip
+            collections.change(
+                c, name, teller="teller", scrutineer="scrutineer", expected=slips, present=slips, issued=slips,
+                held_on="2019-01-10", delivered_on="2019-01-05",
+            )  # fmt: skip
+            house = collections.get(c, name)
+            assert house is not None
+            opening.open_box(
+                c, folder, house, teller="teller-password", scrutineer="scrutineer-password", by="bench", secure=True
+            )
+            house = collections.get(c, name)
+            assert house is not None
+            form = collections.form(c, house)
+        marks = "&".join(f"{item.name}={item.question.options[0].id}" for item in form.items() if item.question.options)
+        db.engine().dispose()
+    return name, [{"collection": name, "token": code.token, "marks": marks} for code in codes]
+
+
+def show(what: str, found: Load, ratio: str = "") -> None:
+    """One line of figures."""
+    print(
+        f"{what:44} {found.rate:8.0f}/s  p50 {found.p50:6.1f}  p99 {found.p99:7.1f}  p99.9 {found.p999:7.1f} ms  "
+        f"errors {found.errors}  CPU {1000 * found.cpu:5.2f} ms  {ratio}",
+        flush=True,
+    )
+
+
+def fsyncs(folder: Path, seconds: float = 2.0) -> float:
+    """Plain writes of 4 KiB with fdatasync, one after the other, a second."""
+    with (folder / "fsync").open("wb") as file:
+        began, number = time.perf_counter(), 0
+        while time.perf_counter() - began < seconds:
+            os.pwrite(file.fileno(), b"x" * 4096, 0)
+            os.fdatasync(file.fileno())
+            number += 1
+        return number / (time.perf_counter() - began)
+
+
+def baselines(folder: Path) -> tuple[Load, Load]:
+    """The bare page and the naive form."""
+    (folder / "bare.py").write_text(BARE)
+    (folder / "naive.py").write_text(NAIVE)
+    with serving("bare:app", folder=folder) as (port, pid):
+        load(port, "bare", [{}] * 500, 50, pids=[pid])
+        bare = load(port, "bare", [{}] * 6000, 50, pids=[pid])
+    with serving("naive:app", folder=folder, NAIVE=str(folder / "naive.db")) as (port, pid):
+        marks = "&".join(f"q{at}=good" for at in range(40))
+        naive = load(port, "naive", [{"marks": marks}] * 300, 50, pids=[pid])
+    show("bare page, 50 clients", bare)
+    show("naive form (page, cast), 50 clients", naive)
+    return bare, naive
+
+
+def voters(folder: Path, url: str, kind: str, bare: Load, naive: Load) -> None:
+    """A voter's three requests at 1, 50 and 300 clients and paced."""
+    _, jobs = meeting(folder, url, slips=200 + 1500 + 1500 + 1200 + 50)
+    environment = {"INSTANCE": str(folder), "DATABASE_URL": url}
+    with serving("app:create_app", folder=ROOT, factory=True, **environment) as (port, pid):
+        load(port, "vote", jobs[:50], 4, pids=[pid])
+        writer = [int(file.read_text()) for file in (folder / "run").glob("writer-*.lock") if file.read_text()]
+        at = 50
+        for clients, number in ((1, 200), (50, 1500), (300, 1500)):
+            found = load(port, "vote", jobs[at : at + number], clients, pids=[pid, *writer])
+            at += number
+            ratio = f"{found.rate / bare.rate:.2f}x bare (goal 0.12), {found.rate / naive.rate:.1f}x naive (goal 12)"
+            more = f", CPU {found.cpu / bare.cpu:.1f}x (goal 10), p99/p50 {found.p99 / found.p50:.1f} (goal 3 at 300)"
+            show(f"{kind}: page, cast, receipt, {clients} clients", found, ratio + more)
+        found = load(port, "vote", jobs[at : at + 1200], 64, pids=[pid, *writer], pace=200)
+        show(f"{kind}: paced 200 ballots/s", found, "goal p99 100 ms")
+
+
+def grouped(folder: Path, url: str, kind: str) -> None:
+    """The writer alone: 16 threads hand it ballots; and from an empty box to 100,000 ballots."""
+    from app import create_app
+    from survey import db
+    from survey.box import casting, writer
+    from survey.box import collection as collections
+    from survey.box import keys as key_store
+
+    name, _ = meeting(folder, url, slips=100_000, mode="link")
+    app = create_app({"INSTANCE": str(folder), "DATABASE_URL": url})
+    with app.app_context():
+        with db.reading() as c:
+            house = collections.get(c, name)
+            assert house is not None
+            form = collections.form(c, house)
+        keys = key_store.of(folder, name)
+        first = form.instrument.parts[0].questions[0]
+        reply, _ = form.read({f"q..{first.id}": [first.options[0].id]})
+
+        def row(at: int) -> dict[str, object]:
+            ballot = casting.Ballot(reply=reply, nonce=f"{at:032x}", voice="household")
+            return casting._row(house, form, keys, ballot, None, "phone")
+
+        def counted() -> float:
+            began = time.perf_counter()
+            casting.received(name)
+            return 1000 * (time.perf_counter() - began)
+
+        rows = [row(at) for at in range(16 * 150)]
+        raw = fsyncs(folder)
+        rate = _threads(lambda at: writer.store(url, folder, [rows[at]]), len(rows))
+        print(
+            f"{kind}: 16 writers, grouped commits {rate:8.0f}/s beside {raw:.0f} fsync/s: {rate / raw:.2f}x (goal 0.65)",
+            flush=True,
+        )
+        sizes, counts = [], [counted()]
+        for begin in range(len(rows), 100_000 - 4096, 4096):
+            group = [row(at) for at in range(begin, begin + 4096)]
+            began = time.perf_counter()
+            for at in range(0, 4096, 256):
+                writer.store(url, folder, group[at : at + 256], wait=60)
+            sizes.append(4096 / (time.perf_counter() - began))
+        counts.append(counted())
+        first_, last = sum(sizes[:3]) / 3, sum(sizes[-3:]) / 3
+        print(
+            f"{kind}: 256 to a commit, {first_:.0f}/s at the start, {last:.0f}/s at 100,000 ballots: {last / first_:.2f}x; "
+            f"the live count {counts[0]:.1f} ms, then {counts[1]:.1f} ms",
+            flush=True,
+        )
+        db.engine().dispose()
+
+
+def _threads(call: Callable[[int], object], number: int, threads: int = 16) -> float:
+    taken = iter(range(number))
+    lock = threading.Lock()
+
+    def run() -> None:
+        while True:
+            with lock:
+                at = next(taken, None)
+            if at is None:
+                return
+            call(at)
+
+    workers = [threading.Thread(target=run) for _ in range(threads)]
+    began = time.perf_counter()
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return number / (time.perf_counter() - began)
+
+
+def main() -> None:
+    """Every figure of the box."""
+    if "--load" in sys.argv:
+        given = json.load(sys.stdin)
+        print(json.dumps(asyncio.run(_load(given["port"], given["kind"], given["jobs"], given["clients"], given["pace"]))))
+        return
+    kinds = [each for each in sys.argv[1:] if each in ("sqlite", "postgresql")] or ["sqlite", "postgresql"]
+    folder = Path(tempfile.mkdtemp(prefix="boxbench"))
+    try:
+        bare, naive = baselines(folder)
+        print(f"raw fsync {fsyncs(folder):.0f}/s")
+        for kind in kinds:
+            home = folder / kind
+            home.mkdir()
+            if kind == "sqlite":
+                voters(home, f"sqlite:///{home / 'survey.db'}", kind, bare, naive)
+                grouped(home, f"sqlite:///{home / 'survey.db'}", kind)
+            else:
+                with postgres() as url:
+                    voters(home, url, kind, bare, naive)
+                    grouped(home, url, kind)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
