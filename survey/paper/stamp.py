@@ -5,7 +5,6 @@ page's stream and fonts, so a job of many thousands stays small.
 """
 
 import zlib
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
 from typing import BinaryIO
@@ -92,8 +91,3 @@ def copies(
                 progress(done)
         pdf.save(out, compress_streams=True, object_stream_mode=pikepdf.ObjectStreamMode.generate)
     return done
-
-
-def _packed(pdf: pikepdf.Pdf, drawn: bytes) -> pikepdf.Object:
-    """A stream compressed at once: thousands of them wait in memory until the file is written."""
-    return pdf.make_stream(zlib.compress(drawn), Filter=Name.FlateDecode)
