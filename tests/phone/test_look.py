@@ -9,7 +9,8 @@ from tests.box.meeting import draft, opened
 from tests.browser import violations
 
 NARROW = "document.documentElement.scrollWidth <= innerWidth"
-SMALL = """least => [...document.querySelectorAll('main a, main button, main input, main summary, nav a, nav button, main textarea')]
+SMALL = """least => [...document.querySelectorAll(
+  'main a, main button, main input, main summary, nav a, nav button, main textarea')]
   .map(e => e.closest('label') || e).filter(e => e.offsetParent && e.getBoundingClientRect().height < least - 0.5)
   .map(e => e.outerHTML.slice(0, 100))"""
 

@@ -177,13 +177,17 @@ def test_without_network_it_says_so_and_sends_later(survey, site, phone):
     assert ballots() == 2
 
 
+def nonce(route):
+    return re.search(r"nonce=([0-9a-f]+)", route.request.post_data)[1]
+
+
 @pytest.mark.parametrize("lie", ["page", "other_nonce", "no_receipt", "error"])
 def test_a_line_that_lies_is_not_believed(survey, site, phone, lie):
     page = phone()
     page.route("**/cast", lambda route: route.fulfill(**{
         "page": {"status": 200, "content_type": "text/html", "body": "<h1>Welcome to the free WiFi</h1>"},
         "other_nonce": {"status": 200, "json": {"status": "cast", "nonce": "f" * 32, "receipt": "0123456789"}},
-        "no_receipt": {"status": 200, "json": {"status": "cast", "nonce": json.loads(json.dumps(dict(re.findall(r"(nonce)=([0-9a-f]+)", route.request.post_data or ""))))["nonce"]}},
+        "no_receipt": {"status": 200, "json": {"status": "cast", "nonce": nonce(route)}},
         "error": {"status": 502, "body": ""},
     }[lie]))  # fmt: skip
     respond(page, site, survey)

@@ -34,7 +34,8 @@ def workbook(rows=GOOD, head=HEAD, choices=CHOICES, settings=("survey1", "示例
     stream = io.BytesIO()
     book = xlsxwriter.Workbook(stream, {"in_memory": True})
     for name, table in (
-        ("survey", [head, *rows]), ("choices", [("list_name", "name", "label"), *choices]), ("settings", [("form_id", "form_title"), settings]),
+        ("survey", [head, *rows]), ("choices", [("list_name", "name", "label"), *choices]),
+        ("settings", [("form_id", "form_title"), settings]),
     ):  # fmt: skip
         sheet = book.add_worksheet(name)
         for at, row in enumerate(table):
