@@ -426,3 +426,15 @@ def test_a_receipt_follows_from_the_page_alone_and_proves_no_choice(make_app):
             assert not {"tag", "nonce"} & {column.name for column in [*receipt.c, *fragment_table.c]}
             receipts.append(outcome.receipt)
     assert len(receipts) == 2
+
+
+def test_a_trial_is_removed_with_all_that_is_in_it_and_a_real_meeting_is_not(app):
+    meeting = opened(app, trial=True)
+    meeting.vote(0)
+    with db.deed() as connection:
+        collections.remove_trial(connection, meeting.name)
+    assert not rows_of(box, meeting) and not rows_of(slip_table, meeting) and meeting.house is None
+    assert not any((meeting.instance / "keys" / meeting.name).iterdir())
+    real = opened(app, fresh=False)
+    with db.deed() as connection, pytest.raises(ValueError):
+        collections.remove_trial(connection, real.name)
