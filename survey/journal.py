@@ -102,7 +102,8 @@ def head(connection: Connection) -> tuple[int, str]:
 
 
 def _entry(row: Any) -> Entry:
-    return Entry(entry=row.entry, at=row.at, account=row.account, deed=row.deed, subject=row.subject, detail=json.loads(row.detail))
+    detail = json.loads(row.detail)
+    return Entry(entry=row.entry, at=row.at, account=row.account, deed=row.deed, subject=row.subject, detail=detail)
 
 
 def _all(connection: Connection) -> Iterator[Any]:

@@ -13,6 +13,12 @@ from survey import access
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 
 
+WITHIN = {  # pages of a part whose addresses begin otherwise
+    "desk.meetings": ("/desk/meeting/", "/desk/materials/", "/desk/paper/"),
+    "desk.results": ("/desk/what-if/", "/desk/decisions/"),
+}
+
+
 def navigation() -> list[Mapping[str, object]]:
     """The head's links: those the signed-in account may open; `here` marks the part the page belongs to."""
     who = access.current()
@@ -33,7 +39,9 @@ def navigation() -> list[Mapping[str, object]]:
         view = current_app.view_functions.get(endpoint)
         if view is not None and who.may(*getattr(view, "who", ())):
             url = url_for(endpoint)
-            links.append({"url": url, "text": text, "here": f"{request.path}/".startswith(f"{url}/")})
+            links.append(
+                {"url": url, "text": text, "here": f"{request.path}/".startswith((f"{url}/", *WITHIN.get(endpoint, ())))}
+            )
     return links
 
 

@@ -18,7 +18,7 @@ def at_most(number: int) -> Length:
     return Length(max=number, message=_l("最多%(max)d个字"))
 
 
-class Form(FlaskForm):
+class Form(FlaskForm):  # type: ignore[misc]
     """A form of the desk: guarded against forgery, its numbers and dates told in the page's language."""
 
     def accept(self, fault: Exception, field: Field | None = None) -> None:
@@ -29,7 +29,7 @@ class Form(FlaskForm):
             field.errors = [*field.errors, str(fault)]
 
 
-class Boxes(SelectMultipleField):
+class Boxes(SelectMultipleField):  # type: ignore[misc]
     """Several of a few, as boxes to tick."""
 
     widget = ListWidget(prefix_label=False)

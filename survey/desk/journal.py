@@ -62,7 +62,7 @@ def export_journal() -> Response:
 
 def deed_name(deed: str) -> str:
     """A deed in words; one not known here as it is written."""
-    return {
+    texts: dict[str, str] = {
         "account.create": _("建账号"),
         "account.change": _("改账号"),
         "account.reset": _("重置账号"),
@@ -102,7 +102,47 @@ def deed_name(deed: str) -> str:
         "material.add": _("上传材料"),
         "material.remove": _("删去材料"),
         "questionnaire.add": _("上传问卷"),
-    }.get(deed, deed)
+    }
+    return texts.get(deed, deed)
+
+
+def key_name(key: str) -> str:
+    """What a detail is about, in words; one not known here as it is written."""
+    texts: dict[str, str] = {
+        "name": _("姓名"),
+        "title": _("名称"),
+        "banner": _("旗县"),
+        "roles": _("职责"),
+        "disabled": _("停用"),
+        "league": _("盟市"),
+        "level": _("级别"),
+        "poverty_rank": _("排名"),
+        "position": _("职务"),
+        "unit": _("派出单位"),
+        "days": _("派驻天数"),
+        "assigned_days": _("应派驻"),
+        "kind": _("收集什么"),
+        "mode": _("怎样进入"),
+        "trial": _("试投"),
+        "place": _("地点"),
+        "held_on": _("会议日期"),
+        "delivered_on": _("述职材料送达日期"),
+        "teller": _("计票人"),
+        "scrutineer": _("监票人"),
+        "expected": _("应到"),
+        "present": _("实到"),
+        "issued": _("发出"),
+        "reason": _("原因"),
+        "reasons": _("原因"),
+        "measure": _("考核办法"),
+        "choices": _("办法的选择"),
+        "ranked_total": _("参加排名总数"),
+        "returned": _("收回"),
+        "valid": _("有效"),
+        "audit_slips": _("监票人验证票张数"),
+        "large": _("手机上先用大字版"),
+    }
+    return texts.get(key, key)
 
 
 def lines(entry: Entry) -> list[tuple[str, str]]:
@@ -113,16 +153,16 @@ def lines(entry: Entry) -> list[tuple[str, str]]:
     if isinstance(before, Mapping) or isinstance(after, Mapping):
         old, new = before if isinstance(before, Mapping) else {}, after if isinstance(after, Mapping) else {}
         found += [
-            (key, f"{_said(old.get(key))} → {_said(new.get(key))}")
+            (key_name(key), f"{_said(old.get(key))} → {_said(new.get(key))}")
             for key in sorted({*old, *new})
             if old.get(key) != new.get(key)
         ]
     elif before is not None or after is not None:
         found.append(("", f"{_said(before)} → {_said(after)}"))
-    return found + [(key, _said(value)) for key, value in sorted(detail.items()) if value not in (None, "", [], {})]
+    return found + [(key_name(key), _said(value)) for key, value in sorted(detail.items()) if value not in (None, "", [], {})]
 
 
 def _said(value: object) -> str:
     if value is None or value == "":
-        return _("（空）")
+        return str(_("（空）"))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -142,7 +142,7 @@ def _minutes_left(house: Collection) -> int | None:
 
 @blueprint.get("/meeting/<collection>/count")
 @allowed(*DESK, "viewer")
-def meeting_count(collection: str) -> Response:
+def meeting_count(collection: str) -> AnyResponse:
     """The live count, for polling: an unchanged one is a 304."""
     house = own(collection)
     response = jsonify(received=casting.received(collection), phase=house.phase(), closes_at=house.closes_at)
@@ -386,15 +386,14 @@ def _passwords(house: Collection, *, envelope: bool = False) -> str | None:
     With the envelope a password that was reset since the opening is accepted: it says who is there, the envelope opens.
     """
     if access.me().account not in (house.teller, house.scrutineer):
-        return _("只有本场的计票人和监票人可以办理。")
+        return str(_("只有本场的计票人和监票人可以办理。"))
     teller, scrutineer = (request.form.get(f"{name}_password", "") for name in OFFICERS)
     with db.deed() as connection:
         if not envelope:
-            refusal = officers.both(connection, house, teller=teller, scrutineer=scrutineer)
-            return refusal
+            return officers.both(connection, house, teller=teller, scrutineer=scrutineer)
         pair = ((house.teller or "", teller), (house.scrutineer or "", scrutineer))
         right = [access.verify(connection, name, password) for name, password in pair]
-    return None if all(right) else _("两个账号现在的密码也要输入：备用码打开票箱，密码说明是谁。")
+    return None if all(right) else str(_("两个账号现在的密码也要输入：备用码打开票箱，密码说明是谁。"))
 
 
 # ---- slips, trials, files ------------------------------------------------------------------------------------------
@@ -440,7 +439,7 @@ def add_rescue(collection: str) -> AnyResponse | tuple[str, int]:
 
 
 def _why(status: str) -> str:
-    return {
+    texts: dict[str, str] = {
         "elsewhere": _("属于别的会议或调查"),
         "faulty": _("内容和问卷不符"),
         "already_used": _("码已经用过"),
@@ -451,7 +450,8 @@ def _why(status: str) -> str:
         "not_open": _("没有开箱"),
         "busy": _("票箱正忙，请稍后再传一次"),
         "bad_nonce": _("不是本系统的答卷页"),
-    }.get(status, status)
+    }
+    return texts.get(status, status)
 
 
 @blueprint.post("/meeting/<collection>/purge")
@@ -488,7 +488,7 @@ def scrutineers_package(collection: str) -> Response:
 
 
 def _note(connection: Connection, deed: str, subject: str, **detail: object) -> None:
-    journal.record(connection, account=access.me().account, deed=deed, subject=subject, **detail)
+    journal.record(connection, account=access.me().account, deed=deed, subject=subject, at=None, **detail)
 
 
 def _back(collection: str) -> AnyResponse:

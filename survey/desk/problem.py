@@ -14,7 +14,7 @@ from survey.desk.words import language
 
 def words(code: int) -> tuple[str, str]:
     """A title and what to do."""
-    return {
+    texts: dict[int, tuple[str, str]] = {
         400: (_("这次提交没有成功"), _("请返回上一页，刷新后再试一次。")),
         403: (_("没有权限"), _("您的账号不能打开这一页。需要时请管理办公室调整职责。")),
         404: (_("没有这一页"), _("网址可能不对，或材料不属于您的旗县。")),
@@ -26,11 +26,12 @@ def words(code: int) -> tuple[str, str]:
         429: (_("太频繁了"), _("请等一分钟再试。")),
         500: (_("出了错"), _("没有保存。请稍后再试；仍然不行，请告诉管理员。")),
         503: (_("正忙"), _("请稍等再试一次。")),
-    }.get(code, (_("出了错"), _("没有保存。请稍后再试；仍然不行，请告诉管理员。")))
+    }
+    return texts.get(code, (_("出了错"), _("没有保存。请稍后再试；仍然不行，请告诉管理员。")))
 
 
 @blueprint.app_errorhandler(HTTPException)
-def refused(fault: HTTPException) -> HTTPException | tuple[str, int] | object:
+def refused(fault: HTTPException) -> HTTPException | tuple[str, int]:
     """An error page; redirects and answers made elsewhere pass."""
     code = fault.code or 500
     if fault.response is not None or code < 400:

@@ -1,6 +1,6 @@
 """The roster: banners and their people, one by one or by upload; the 57 banners as a preset; villages."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -139,7 +139,7 @@ def banner(name: str) -> AnyResponse | tuple[str, int]:
 def remove_banner(name: str) -> AnyResponse:
     """Removes a banner nothing hangs on."""
     return _removed(
-        lambda connection, year: rosters.remove_banner(connection, year, name, by=access.me().account), "desk.roster"
+        lambda connection, year: rosters.remove_banner(connection, year, name, by=access.me().account), url_for("desk.roster")
     )
 
 
@@ -177,7 +177,9 @@ def remove_person(name: str, person: str) -> AnyResponse:
     if found is None or found.banner != name:
         abort(404)
     deed = rosters.remove_person
-    return _removed(lambda connection, year: deed(connection, year, person, by=access.me().account), "desk.banner", name=name)
+    return _removed(
+        lambda connection, year: deed(connection, year, person, by=access.me().account), url_for("desk.banner", name=name)
+    )
 
 
 @blueprint.route("/roster/<name>/villages", methods=["GET", "POST"])
@@ -234,15 +236,14 @@ def _person(year: Cycle, name: str, found: Person | None) -> AnyResponse | tuple
     return render_template("desk/person.html", name=name, found=found, form=form), 422 if form.is_submitted() else 200
 
 
-def _removed(deed: object, endpoint: str, **values: str) -> AnyResponse:
-    assert callable(deed)
+def _removed(deed: Callable[[Connection, int], None], back: str) -> AnyResponse:
     try:
         with db.deed() as connection:
             deed(connection, this(connection).cycle)
         flash(_("已删去。"))
     except ValueError as fault:
         flash(str(fault), "error")
-    return redirect(url_for(endpoint, **values))
+    return redirect(back)
 
 
 # ---- by upload -----------------------------------------------------------------------------------------------------
@@ -408,7 +409,7 @@ def export_roster() -> Response:
         year = this(connection)
         tables = _tables(year)
         people = rosters.people(connection, year.cycle)
-        records = {
+        records: dict[str, list[tuple[str, ...]]] = {
             "banners": [(b.banner, b.league, b.level, b.poverty_rank or "") for b in rosters.banners(connection, year.cycle)],
             "people": [(p.person, p.name, p.banner, p.position, p.unit, p.days or "", p.assigned_days or "") for p in people],
             "villages": [(v.banner, v.township, v.village) for v in rosters.villages(connection, year.cycle)],

@@ -2,7 +2,19 @@
 
 from urllib.parse import urlsplit
 
-from flask import Response, abort, current_app, flash, make_response, redirect, render_template, request, session, url_for
+from flask import (
+    Flask,
+    Response,
+    abort,
+    current_app,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.blueprints import BlueprintSetupState
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -27,7 +39,8 @@ limiter = Limiter(key_func=_account_typed, storage_uri="memory://", strategy="mo
 
 @blueprint.record_once
 def _limits(state: BlueprintSetupState) -> None:
-    limiter.init_app(state.app)
+    if isinstance(state.app, Flask):
+        limiter.init_app(state.app)
 
 
 class SignInForm(Form):
@@ -84,7 +97,7 @@ def sign_in() -> AnyResponse | str | tuple[str, int]:
 @allowed(*ROLES)
 def sign_out() -> AnyResponse:
     """Ends this session."""
-    response = redirect(url_for("desk.sign_in"))
+    response = make_response(redirect(url_for("desk.sign_in")))
     with db.deed() as connection:
         access.end(connection, response)
     session.clear()

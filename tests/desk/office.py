@@ -3,11 +3,10 @@
 import io
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 BANNER, OTHER = "示例旗", "示例县"
-PASSWORDS = {"office": "office-password", "teller": "teller-password", "scrutineer": "scrutineer-password", "staff": "staff-password",
-             "viewer": "viewer-password", "assessor": "assessor-password"}  # fmt: skip
+PASSWORDS = {name: f"{name}-password" for name in ("office", "teller", "scrutineer", "staff", "viewer", "assessor")}
 ROSTER = (
     "姓名,旗县,职务,派出单位,派驻天数\n"
     "示例甲,示例旗,队长,示例厅,250\n示例乙,示例旗,副队长,示例局,241.5\n示例丙,示例旗,成员,,\n示例丁,示例县,队长,示例委,300\n"
@@ -127,7 +126,7 @@ class Page(HTMLParser):
     def form(self, ending):
         """The form whose address ends so."""
         for each in self.forms:
-            if urlsplit(each.action).path.endswith(ending):
+            if unquote(urlsplit(each.action).path).endswith(ending):
                 return each
         raise AssertionError(f"no form to {ending} on {self.url}: {[each.action for each in self.forms]}")
 
