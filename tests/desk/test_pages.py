@@ -5,11 +5,32 @@ import pytest
 from tests.browser import AXE, served
 from tests.desk.office import BANNER, Page
 
-SOLID = ("/desk/sign-in", "/desk/password", "/desk/cycle", "/desk/cycle/new", "/desk/cycle/choices", "/desk/cycle/import",
-         "/desk/accounts", "/desk/accounts/new", "/desk/accounts/teller", "/desk/roster", "/desk/roster/new", "/desk/roster/import",
-         f"/desk/roster/{BANNER}", f"/desk/roster/{BANNER}/person", f"/desk/roster/{BANNER}/person/P0001",
-         f"/desk/roster/{BANNER}/villages", "/desk/meetings", "/desk/meetings/new", f"/desk/materials/{BANNER}", "/desk/journal",
-         "/desk/today", "/desk/entry", "/desk/results", "/desk/nothing")  # fmt: skip
+SOLID = (
+    "/desk/sign-in",
+    "/desk/password",
+    "/desk/cycle",
+    "/desk/cycle/new",
+    "/desk/cycle/choices",
+    "/desk/cycle/import",
+    "/desk/accounts",
+    "/desk/accounts/new",
+    "/desk/accounts/teller",
+    "/desk/roster",
+    "/desk/roster/new",
+    "/desk/roster/import",
+    f"/desk/roster/{BANNER}",
+    f"/desk/roster/{BANNER}/person",
+    f"/desk/roster/{BANNER}/person/P0001",
+    f"/desk/roster/{BANNER}/villages",
+    "/desk/meetings",
+    "/desk/meetings/new",
+    f"/desk/materials/{BANNER}",
+    "/desk/journal",
+    "/desk/today",
+    "/desk/entry",
+    "/desk/results",
+    "/desk/nothing",
+)
 LEFT = (".pdf", ".xlsx", ".zip", ".db", ".json")
 
 
