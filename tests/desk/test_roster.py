@@ -38,7 +38,13 @@ def test_people_come_in_by_chinese_headings_and_keep_their_numbers(year):
 
 
 def test_faults_stand_beside_their_rows_and_nothing_is_saved(year):
-    rows = ("示例戊,示例旗,组长,200", ",示例旗,成员,", "示例己,示例棋,成员,400", "示例庚,示例旗,成员,10", "示例庚,示例旗,成员,11")
+    rows = (
+        "示例戌,示例旗,组长,200",
+        ",示例旗,成员,",
+        "示例己,示例棋,成员,400",
+        "示例庚,示例旗,成员,10",
+        "示例庚,示例旗,成员,11",
+    )
     wrong = "姓名,旗县,职务,派驻天数\n" + "\n".join(rows)
     page = upload(year, wrong.encode(), status=422)
     for words in ("组长", "没有这个值", "这一格不能空着", "示例棋", "名册里没有这个旗县", "与第 5 行同旗县、同名、同职务"):
