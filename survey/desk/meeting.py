@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import BooleanField, DateField, IntegerField, SelectField, StringField
 from wtforms.validators import NumberRange
 
-from survey import access, db, journal, rescue, roster
+from survey import access, db, job, journal, rescue, roster
 from survey.access import allowed
 from survey.box import casting, figures, keys, officers, opening, publish, sealing, slip, tally_table
 from survey.box import collection as collections
@@ -287,6 +287,8 @@ def open_meeting(collection: str) -> AnyResponse | str | tuple[str, int]:
             )
     except Refused as fault:
         return _page(own(collection), faults=tuple(str(fault).split("\n"))), 422
+    with db.reading() as connection:  # from here on the codes are on paper alone
+        job.forget(current_app._get_current_object(), connection, collection)  # type: ignore[attr-defined]
     groups = " ".join(envelope[at : at + 5] for at in range(0, len(envelope), 5))
     return render_template("desk/envelope.html", house=own(collection), envelope=groups)
 

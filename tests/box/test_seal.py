@@ -402,7 +402,8 @@ def test_the_signature_under_a_receipt_is_checked_by_the_standard_library_alone(
         opening_json = meeting.house.published["opening"]
     assert verify.signed(opening_json, outcome.receipt, outcome.signature)
     assert not verify.signed(opening_json, "0000000000", outcome.signature)
-    assert not verify.signed(opening_json, outcome.receipt, outcome.signature[:-2] + "00")
+    flipped = f"{int(outcome.signature[:2], 16) ^ 1:02x}{outcome.signature[2:]}"
+    assert not verify.signed(opening_json, outcome.receipt, flipped)
     assert not verify.signed(opening_json, outcome.receipt, "zz")
 
 
