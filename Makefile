@@ -39,6 +39,8 @@ demo: $(VENV)/run.stamp
 
 test: $(VENV)/test.stamp
 	@sh .ci/packages test
+	@$(BIN)/python -m ruff check -q .
+	@$(BIN)/python -m mypy
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
 
 bench: $(VENV)/test.stamp

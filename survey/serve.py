@@ -22,9 +22,9 @@ def prepare(app: Flask) -> None:
         with db.reading() as connection:
             empty = not connection.execute(select(func.count()).select_from(cycle)).scalar_one()
         if empty and os.environ.get("DEMO", "1") != "0":
-            from survey import demo
+            from survey.demo import load
 
-            demo.load(app)
+            load(app)
 
 
 def welcome(app: Flask, *, host: str, port: int) -> str:
@@ -34,18 +34,17 @@ def welcome(app: Flask, *, host: str, port: int) -> str:
     """
     local = f"http://127.0.0.1:{port}"
     reach = app.config["PUBLIC_URL"] or (local if host in ("127.0.0.1", "localhost", "::1") else f"http://{own_address()}:{port}")
-    with app.app_context():
-        with db.deed() as connection:
-            if not connection.execute(select(account.c.account).where(account.c.account == OFFICE)).first():
-                access.create(
-                    connection, name=OFFICE, title="管理办公室", roles={"office"}, password=os.urandom(24).hex(), by="serve"
-                )
-            secret = access.invite(connection, OFFICE)
-            survey = connection.execute(
-                select(collection.c.collection)
-                .join(cycle, cycle.c.cycle == collection.c.cycle)
-                .where(cycle.c.demo.is_(True), collection.c.mode == "link", collection.c.state == "open")
-            ).scalar()
+    with app.app_context(), db.deed() as connection:
+        if not connection.execute(select(account.c.account).where(account.c.account == OFFICE)).first():
+            access.create(
+                connection, name=OFFICE, title="管理办公室", roles={"office"}, password=os.urandom(24).hex(), by="serve"
+            )
+        secret = access.invite(connection, OFFICE)
+        survey = connection.execute(
+            select(collection.c.collection)
+            .join(cycle, cycle.c.cycle == collection.c.cycle)
+            .where(cycle.c.demo.is_(True), collection.c.mode == "link", collection.c.state == "open")
+        ).scalar()
     lines = ["", f"  办公室 Office (one-time sign-in, 24 h):   {local}/desk/welcome/{secret}"]
     if survey:
         address = f"{reach}/v/{survey}"

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterable
 
-import xlsxwriter  # type: ignore[import-untyped]
+import xlsxwriter
 from flask import Response
 
 EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

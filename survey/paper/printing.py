@@ -237,10 +237,8 @@ def exchange(app: Flask, house: Collection, text: str, *, medium: str, by: str, 
 
     keys = key_store.of(Path(app.config["INSTANCE"]), house.collection)
     with db.deed() as connection:
-        if medium:
-            codes = slip.exchange(connection, keys, house.collection, text, medium=medium)
-        else:
-            codes = slip.replace(connection, keys, house.collection, text)
+        one = (connection, keys, house.collection, text)
+        codes = slip.exchange(*one, medium=medium) if medium else slip.replace(*one)
         if house.state == "open":
             opening.note_slips(connection, house, len(codes))
         deed = "slip.exchange" if medium else "slip.replace"

@@ -141,7 +141,7 @@ def _padded(text: str, width: int, *, right: bool) -> str:
 def write_workbook(outcome: Outcome, rulebook: Rulebook, path: Path | BinaryIO) -> None:
     """An .xlsx in Chinese: a sheet for every ranking, the choices in effect with their clauses, and how every score
     came about. Scores are numbers; text never becomes a formula."""
-    import xlsxwriter  # type: ignore[import-untyped]
+    import xlsxwriter
 
     options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
     with xlsxwriter.Workbook(path, options) as workbook:

@@ -13,7 +13,6 @@ import pytest
 from app import create_app
 from survey import access, db
 from survey.box import keys, slip
-from tests.browser import chromium  # noqa: F401
 from tests.desk.office import BANNER, OTHER, PASSWORDS, ROSTER, Person, account, both, welcome
 
 ROLES = ("teller", "scrutineer", "staff", "viewer", "assessor")

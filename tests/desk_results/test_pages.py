@@ -3,7 +3,6 @@
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.browser import violations
 
@@ -12,17 +11,9 @@ from .conftest import PASSWORD
 WIDTHS = (1280, 390, 320)
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def page(browser, address):
-    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+def page(chromium, address):
+    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.goto(f"{address}/desk/sign-in")
     page.fill("#account", "office")

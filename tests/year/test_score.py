@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import python_calamine
 import pytest
+import python_calamine
 from click.testing import CliRunner
 
 from survey import cli
@@ -43,9 +43,8 @@ def test_an_example_comes_out_exactly_in_every_form(tmp_path, name, form):
 
 def test_flask_finds_the_command_by_itself_and_touches_nothing(tmp_path):
     environment = os.environ | {"INSTANCE": str(tmp_path / "instance"), "DATABASE_URL": "postgresql://nowhere.invalid/none"}
-    run = subprocess.run(
-        [sys.executable, "-m", "flask", "score", EXAMPLES / "edges", "--json"], cwd=ROOT, env=environment, capture_output=True, check=True
-    )
+    command = [sys.executable, "-m", "flask", "score", EXAMPLES / "edges", "--json"]
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
     assert run.stderr == b""
     assert holds(expected("edges"), json.loads(run.stdout)) == []
     assert not list(tmp_path.iterdir())
@@ -55,7 +54,8 @@ def test_scoring_needs_neither_the_pages_nor_the_database():
     code = (
         "import sys; sys.argv = ['flask', 'score', 'tests/examples/edges', '--json']\n"
         "from flask.cli import main\ntry: main()\nexcept SystemExit: pass\n"
-        "print([name for name in ('sqlalchemy', 'flask_wtf', 'weasyprint', 'python_calamine', 'xlsxwriter') if name in sys.modules], file=sys.stderr)"
+        "heavy = ('sqlalchemy', 'flask_wtf', 'weasyprint', 'python_calamine', 'xlsxwriter')\n"
+        "print([name for name in heavy if name in sys.modules], file=sys.stderr)"
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stderr == "[]\n"
@@ -77,7 +77,10 @@ def test_faults_are_told_in_english_where_the_terminal_is(tmp_path, monkeypatch)
     assert run.stderr.startswith("people:2:position: boss: no such value; one of: 队长 captain")
 
 
-@pytest.mark.parametrize("arguments", [[], ["nowhere"], ["README.md"], [EXAMPLES / "edges", "--out", "x.pdf"], [EXAMPLES / "edges", "--explain", "无人"]])
+EDGES = EXAMPLES / "edges"
+
+
+@pytest.mark.parametrize("arguments", [[], ["nowhere"], ["README.md"], [EDGES, "--out", "x.pdf"], [EDGES, "--explain", "无人"]])
 def test_wrong_usage_is_status_2(arguments, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "README.md").write_text("no year book")
@@ -108,7 +111,8 @@ def test_the_result_as_a_workbook(tmp_path):
     assert {"派驻天数", "督导组考核得分"} <= {row["缺项"] for row in found}
     assert ["D-22", "90/70/60"] in [[row[0], row[3]] for row in choices]
     assert all(row[5] for row in choices[1:] if row[2])
-    assert steps[1][3:5] == ["示例01旗 总队考核得分", 99.03] or str(steps[1][4]) == "99.03"
+    assert steps[1][1] == "示例01旗"
+    assert steps[1][4] == "99.03"
 
 
 def test_the_rankings_in_the_terminal():
@@ -116,7 +120,8 @@ def test_the_rankings_in_the_terminal():
     assert run.exit_code == 0
     lines = run.stdout.splitlines()
     assert lines[0] == "工作总队  共 20，优秀至多 6"
-    assert lines[1].split() == ["名次", "旗县", "指标考核", "日常督查", "第三方评估", "总结测评", "查阅台账", "考核组综合评价", "加减分", "加减分合计", "得分", "建议等次", "缺项"]
+    components = ["指标考核", "日常督查", "第三方评估", "总结测评", "查阅台账", "考核组综合评价"]
+    assert lines[1].split() == ["名次", "旗县", *components, "加减分", "加减分合计", "得分", "建议等次", "缺项"]
     assert lines[3].split()[:2] == ["1", "示例01旗"]
     assert "称职（待决定）" in run.stdout
     assert [line.split()[0] for line in lines if "  共 20" in line] == ["工作总队", "队长", "副队长", "联络员", "成员"]
@@ -162,7 +167,8 @@ TEAM = Subject(banner="示例甲旗")
 
 
 def test_what_stands_beside_a_stranger_is_not_counted(tmp_path):
-    found = opinion(tmp_path, "甲,1,P1,known,stranger", "甲,1,P1,work,good", "甲,1,,real_work,good", "甲,2,P1,work,poor", "甲,2,P1,known,seen")
+    first = ("甲,1,P1,known,stranger", "甲,1,P1,work,good", "甲,1,,real_work,good")
+    found = opinion(tmp_path, *first, "甲,2,P1,work,poor", "甲,2,P1,known,seen")
     assert found[P1].marks == {"work": {"": {"poor": 1}}}
     assert found[P1].valid_responses == 1
     assert found[TEAM].marks == {"real_work": {"": {"good": 1}}}

@@ -52,7 +52,7 @@ def _sheet(
 
 def write(book: Book, path: Path | BinaryIO) -> None:
     """Write an .xlsx: sheets, headings and coded values in Chinese, numbers as numbers, text never as a formula."""
-    import xlsxwriter  # type: ignore[import-untyped]
+    import xlsxwriter
 
     for rows in book.tables.values():
         if len(rows) > MOST_ROWS:
