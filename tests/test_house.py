@@ -29,6 +29,7 @@ ROOMS = (
     ("tally.outcome",),
     ("tally",),
 )
+KEYWORDS = {"_": None, "gettext": None, "_l": None, "ngettext": (1, 2), "lazy_gettext": None}
 FORBIDDEN_IN_TALLY = {"flask", "sqlalchemy", "sqlite3", "random", "secrets", "pathlib", "os", "io", "time", "survey", "sqlite_utils"}
 
 
@@ -96,7 +97,7 @@ def test_every_text_has_its_english(face):
     for folder in (f"survey/{face}", f"templates/{face}"):
         if not (ROOT / folder).is_dir():
             continue
-        for file, line, message, *_ in extract_from_dir(str(ROOT / folder), methods, keywords={"_": None, "gettext": None, "_l": None, "ngettext": (1, 2), "lazy_gettext": None}):
+        for file, line, message, *_ in extract_from_dir(str(ROOT / folder), methods, keywords=KEYWORDS):
             text = message[0] if isinstance(message, tuple) else message
             found = known.get(text)
             if not (found and found.string):
