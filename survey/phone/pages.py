@@ -8,16 +8,15 @@ import qrcode
 import qrcode.util
 from flask import Response, current_app, jsonify, request, url_for
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
 
-from survey import db
 from survey.access import respondent
 from survey.box import casting, publish
-from survey.box import collection as collections
 from survey.box import slip as slips
 from survey.box.casting import Look, Outcome
 from survey.box.collection import Collection
-from survey.instrument import Fault, Form, Item, Reply, holds, say
+from survey.instrument import Fault, Form, Item, Reply, from_json, holds, say
 from survey.phone import blueprint, page
 
 GUESSES = 60.0  # wrong codes a minute, of everyone together, before each further try waits
@@ -123,7 +122,7 @@ def cast(collection: str) -> AnyResponse:
             return jsonify(status="faults", nonce=nonce, faults={fault.name: fault_text(fault) for fault in faults})
         return check(collection)
     outcome = casting.cast(
-        collection=look.collection, form=form, reply=reply, nonce=nonce, slip=request.form.get("slip") or None, voice=voice
+        collection=look.collection, form=form, reply=reply, nonce=nonce, slip=look.slip, voice=voice
     )
     if script:
         return jsonify(
@@ -183,18 +182,16 @@ def _again(status: str) -> dict[str, list[str]] | None:
 
 def _asked(collection: str) -> tuple[Look, Form | None]:
     """The collection a post is for. A slip that is spent goes on, so that a copy of its own answer is recognised."""
-    look = casting.look(collection)
+    text = request.form.get("slip", "")
+    look = _look(collection, text) if text else casting.look(collection)
     house = look.collection
+    if look.status == "crowded":
+        return Look(status="busy"), None
     if house is None or not house.form or house.state not in ("open", "closing", "sealed"):
         return look, None
-    with db.reading() as connection:
-        form = collections.form(connection, house)
-    if house.mode == "slips":
-        slip = _look(collection, request.form.get("slip", ""))
-        if slip.status in ("unknown", "crowded"):
-            return Look(status=slip.status if slip.status == "unknown" else "busy", collection=house), None
-        look = Look(status=look.status, collection=house, slip=slip.slip)
-    return look, form
+    if house.mode == "slips" and house.state != "sealed" and look.slip is None:
+        return Look(status="unknown", collection=house), None
+    return look, from_json(house.form)
 
 
 def _asks_voice(look: Look, form: Form) -> bool:
@@ -208,46 +205,50 @@ def _given(form: Form) -> tuple[Reply, list[Fault]]:
 # ---- words ---------------------------------------------------------------------------------------------------------
 
 
+# What a status means for the person, and what to do next; looked up in the page's language when it is said.
+WORDS = {
+    "cast": _l("已提交，谢谢。请把手机交回或关闭本页。"),
+    "again": _l("已提交，谢谢。请把手机交回或关闭本页。"),
+    "first_counts": _l("这一页已经提交过，以第一次提交的为准。"),
+    "already_used": _l("这个测评码已经用过，不能重复投票。请找现场工作人员。"),
+    "spent": _l("这个测评码已经用过，不能重复投票。请找现场工作人员。"),
+    "void": _l("这个测评码已经作废。请找现场工作人员。"),
+    "unknown": _l("没有这个测评码或网址。请对照票面再试，或找现场工作人员。"),
+    "crowded": _l("输错的人太多，请等几秒再试一次，或者扫票上的二维码。"),
+    "desk_only": _l("这是纸票的编号，由工作人员录入，不能在手机上投票。"),
+    "draft": _l("测评还没有开始，请稍等。开始后刷新本页就能填。"),
+    "not_open": _l("测评还没有开始，请稍等。开始后刷新本页就能填。"),
+    "closing": _l("本场测评已经结束。"),
+    "closed": _l("本场测评已经结束。"),
+    "sealed": _l("本场测评已经结束。"),
+    "void_collection": _l("本场测评已作废。请等工作人员通知。"),
+    "over_cap": _l("收到的份数已满，这一份没有计入。请保留本页，告诉组织单位。"),
+    "busy": _l("票箱正忙，还没有收到您的票。请稍等再点一次，不会重复计票。"),
+    "stopped": _l("票箱检查没有通过，暂停收票。您的票没有计入，请找现场工作人员。"),
+    "bad_nonce": _l("这一页已经用过了。请重新打开测评页再填一次。"),
+}
+
+FAULTS = {
+    "required": _l("请选一项。"),
+    "unknown_option": _l("没有这个选项，请重选。"),
+    "too_many": _l("选得太多了，请去掉几项。"),
+    "not_a_number": _l("请填数字。"),
+    "out_of_range": _l("数字超出范围。"),
+    "not_a_date": _l("请按 2018-05-30 这样填日期。"),
+    "too_long": _l("太长了，请缩短到500字以内。"),
+    "constraint": _l("这一项和要求不符，请检查。"),
+    "unknown_field": _l("这一项不在本表里，请重新打开测评页。"),
+}
+
+
 def words(status: str) -> str:
     """What a status means for the person, and what to do next."""
-    texts: dict[str, str] = {
-        "cast": _("已提交，谢谢。请把手机交回或关闭本页。"),
-        "again": _("已提交，谢谢。请把手机交回或关闭本页。"),
-        "first_counts": _("这一页已经提交过，以第一次提交的为准。"),
-        "already_used": _("这个测评码已经用过，不能重复投票。请找现场工作人员。"),
-        "spent": _("这个测评码已经用过，不能重复投票。请找现场工作人员。"),
-        "void": _("这个测评码已经作废。请找现场工作人员。"),
-        "unknown": _("没有这个测评码或网址。请对照票面再试，或找现场工作人员。"),
-        "crowded": _("输错的人太多，请等几秒再试一次，或者扫票上的二维码。"),
-        "desk_only": _("这是纸票的编号，由工作人员录入，不能在手机上投票。"),
-        "draft": _("测评还没有开始，请稍等。开始后刷新本页就能填。"),
-        "not_open": _("测评还没有开始，请稍等。开始后刷新本页就能填。"),
-        "closing": _("本场测评已经结束。"),
-        "closed": _("本场测评已经结束。"),
-        "sealed": _("本场测评已经结束。"),
-        "void_collection": _("本场测评已作废。请等工作人员通知。"),
-        "over_cap": _("收到的份数已满，这一份没有计入。请保留本页，告诉组织单位。"),
-        "busy": _("票箱正忙，还没有收到您的票。请稍等再点一次，不会重复计票。"),
-        "stopped": _("票箱检查没有通过，暂停收票。您的票没有计入，请找现场工作人员。"),
-        "bad_nonce": _("这一页已经用过了。请重新打开测评页再填一次。"),
-    }
-    return texts[status]
+    return str(WORDS[status])
 
 
 def fault_text(fault: Fault) -> str:
     """One fault in a person's words."""
-    texts: dict[str, str] = {
-        "required": _("请选一项。"),
-        "unknown_option": _("没有这个选项，请重选。"),
-        "too_many": _("选得太多了，请去掉几项。"),
-        "not_a_number": _("请填数字。"),
-        "out_of_range": _("数字超出范围。"),
-        "not_a_date": _("请按 2018-05-30 这样填日期。"),
-        "too_long": _("太长了，请缩短到500字以内。"),
-        "constraint": _("这一项和要求不符，请检查。"),
-        "unknown_field": _("这一项不在本表里，请重新打开测评页。"),
-    }
-    return texts[fault.why]
+    return str(FAULTS[fault.why])
 
 
 def blanks(form: Form, reply: Reply) -> list[tuple[str, list[str]]]:
