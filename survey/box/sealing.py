@@ -249,6 +249,7 @@ def _unpack(
     audited = _audited(connection, keys, house, ballots, audits)
     form = collections.form(connection, house)
     counted = {name: each for name, each in ballots.items() if name not in audited["receipts"]}
+    scored = scored & {item.question.id for item in form.items()}  # a questionnaire of its own may ask none of them
     valid = [(voice, answers) for voice, answers in counted.values() if _valid(house, answers, scored)]
     pieces = fragments.cut(valid, smallest=house.smallest_group, order=[v.id for v in form.instrument.voices])
     words = _words(connection, house, secret, _failing_remarks(connection, keys, house))

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import BooleanField, DateField, IntegerField, RadioField, SelectField, StringField
 from wtforms.validators import NumberRange
 
-from survey import access, db, journal, roster
+from survey import access, db, journal, questionnaire, roster
 from survey.access import allowed
 from survey.box import casting
 from survey.box import collection as collections
@@ -26,6 +26,7 @@ class MeetingForm(Form):
     kind = RadioField(
         _l("收集什么"), [needed], choices=[("appraisal", _l("总结测评会的民主测评")), ("opinion", _l("民意调查"))]
     )
+    instrument = SelectField(_l("问卷"))
     mode = RadioField(
         _l("怎样进入"),
         [needed],
@@ -72,6 +73,8 @@ def new_meeting() -> AnyResponse | tuple[str, int]:
         year = this(connection)
         banners = [each.banner for each in roster.banners(connection, year.cycle) if who.sees(each.banner)]
         villages = [each for each in roster.villages(connection, year.cycle) if who.sees(each.banner)]
+        brought = [(f"xlsform:{each.id}", each.title) for each in questionnaire.of_all(connection)]
+    form.instrument.choices = choices([("opinion", _("附件4民意调查表（样表）")), *brought])
     form.banner.choices = choices([("", ""), *((each, each) for each in banners)])
     if form.validate_on_submit() and _whole(form):
         kind = form.kind.data
@@ -87,7 +90,7 @@ def new_meeting() -> AnyResponse | tuple[str, int]:
                 kind=kind,
                 mode=form.mode.data,
                 title=title,
-                instrument=kind,
+                instrument="appraisal" if kind == "appraisal" else form.instrument.data,
                 village=strip(form.village.data) if kind == "opinion" else "",
                 cap=form.cap.data if form.mode.data == "link" else None,
                 trial=bool(form.trial.data),
@@ -116,7 +119,7 @@ def _begun() -> dict[str, object]:
     """What a link to the page has filled in already."""
     asked = request.args
     begun = {name: asked[name] for name in ("banner", "kind", "mode", "village") if name in asked}
-    return {"kind": "appraisal", "mode": "slips", **begun}
+    return {"kind": "appraisal", "mode": "slips", "instrument": "opinion", **begun}
 
 
 def _whole(form: MeetingForm) -> bool:
