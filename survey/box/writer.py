@@ -140,19 +140,16 @@ class Store:
     ) -> str:
         """Spends and drops inside a savepoint, so that one bad row takes no other with it."""
         name = row["collection"]
-        savepoint = connection.begin_nested()
+        connection.exec_driver_sql("SAVEPOINT ballot")
         try:
             stored = self._spend_and_drop(connection, row, found)
         except IntegrityError:  # two hosts, one nonce: the other was first
-            savepoint.rollback()
+            connection.exec_driver_sql("ROLLBACK TO ballot")
             return "bad_nonce"
-        except BaseException:
-            savepoint.rollback()
-            raise
         if not stored:
-            savepoint.rollback()
+            connection.exec_driver_sql("ROLLBACK TO ballot")
             return self._why_not(connection, row, found)
-        savepoint.commit()
+        connection.exec_driver_sql("RELEASE ballot")
         macs, ballots = sums.setdefault(name, ([], 0))
         macs.append(bytes.fromhex(row["mac"]))
         if row["remark"]:

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from threading import BoundedSemaphore, Lock
 
 import qrcode
@@ -272,11 +273,17 @@ def _marked(reply: Reply) -> int:
     return sum(len(per) for per in reply.answers.values())
 
 
+QR_BYTES = (14, 26, 42, 62, 84, 106, 122, 152, 180, 213)  # what versions 1 to 10 hold at level M (ISO/IEC 18004)
+
+
+@lru_cache(maxsize=1024)
 def qr(text: str) -> str:
-    """A QR code as one SVG path, for a page. Its mask is fixed: choosing the best of eight costs more than the rest of a vote."""
-    code = qrcode.QRCode(border=0, mask_pattern=2)
+    """A QR code as one SVG path, for a page. Version and mask are given: trying them costs more than the rest of a vote."""
+    size = len(text.encode())
+    version = next((at for at, most in enumerate(QR_BYTES, 1) if size <= most), None)
+    code = qrcode.QRCode(version=version, border=0, mask_pattern=2)
     code.add_data(qrcode.util.QRData(text.encode(), mode=qrcode.util.MODE_8BIT_BYTE))
-    code.make(fit=True)
+    code.make(fit=version is None)
     rows = code.get_matrix()
     path = []
     for y, row in enumerate(rows, 2):
