@@ -6,7 +6,7 @@ neither database nor configuration.
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +61,23 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     db.init_app(app)
     translations.build()
     Babel(app, locale_selector=language)
+    app.before_request(_first(lambda: db.prepare(db.engine())))
     _blueprints(app)
     app.after_request(_headers)
     access.check(app)
     return app
+
+
+def _first(deed: Callable[[], None]) -> Callable[[], None]:
+    """A deed done before the first request of this process, and not again."""
+    done: list[bool] = []
+
+    def once() -> None:
+        if not done:
+            deed()
+            done.append(True)
+
+    return once
 
 
 def _blueprints(app: Flask) -> None:

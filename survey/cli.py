@@ -33,6 +33,7 @@ def init_app(app: "Flask") -> None:
     app.cli.add_command(restore)
     app.cli.add_command(serve)
     app.cli.add_command(demo)
+    app.cli.add_command(office)
     app.cli.add_command(journal)
 
 
@@ -189,6 +190,19 @@ def serve(host: str, port: int, workers: int) -> None:
     click.echo(serving.welcome(app, host=host, port=port))
     sys.stdout.flush()
     serving.run(host=host, port=port, workers=workers)
+
+
+@click.command("office", short_help="A new one-time sign-in link for the office.")
+@with_appcontext
+def office() -> None:
+    """Print a one-time sign-in link for the office (24 hours), as a path below the site's address."""
+    from flask import current_app
+
+    from survey import db
+    from survey import serve as serving
+
+    db.migrate(db.engine())
+    click.echo(serving.invitation(current_app._get_current_object()))  # type: ignore[attr-defined]
 
 
 @click.command("demo", short_help="The demo, into an empty database.")

@@ -12,7 +12,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from flask import Flask, current_app
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -71,6 +71,12 @@ def reading(on: Engine | None = None) -> Iterator[Connection]:
 def init_app(app: Flask) -> None:
     """Gives the app its engine, from DATABASE_URL or `instance/survey.db`."""
     app.extensions["engine"] = make_engine(app.config["DATABASE_URL"])
+
+
+def prepare(on: Engine) -> None:
+    """Makes the tables of a SQLite file that has none yet, so that a plain `flask run` finds a database."""
+    if on.dialect.name == "sqlite" and not inspect(on).has_table("alembic_version"):
+        migrate(on)
 
 
 def migrate(on: Engine) -> None:

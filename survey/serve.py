@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from survey import access, db
-from survey.schema import account, collection, cycle
+from survey.schema import collection, cycle
 
 OFFICE = "office"
 
@@ -34,18 +34,14 @@ def welcome(app: Flask, *, host: str, port: int) -> str:
     """
     local = f"http://127.0.0.1:{port}"
     reach = app.config["PUBLIC_URL"] or (local if host in ("127.0.0.1", "localhost", "::1") else f"http://{own_address()}:{port}")
-    with app.app_context(), db.deed() as connection:
-        if not connection.execute(select(account.c.account).where(account.c.account == OFFICE)).first():
-            access.create(
-                connection, name=OFFICE, title="管理办公室", roles={"office"}, password=os.urandom(24).hex(), by="serve"
-            )
-        secret = access.invite(connection, OFFICE)
+    sign_in = invitation(app)
+    with app.app_context(), db.reading() as connection:
         survey = connection.execute(
             select(collection.c.collection)
             .join(cycle, cycle.c.cycle == collection.c.cycle)
             .where(cycle.c.demo.is_(True), collection.c.mode == "link", collection.c.state == "open")
         ).scalar()
-    lines = ["", f"  办公室 Office (one-time sign-in, 24 h):   {local}/desk/welcome/{secret}"]
+    lines = ["", f"  办公室 Office (one-time sign-in, 24 h):   {local}{sign_in}"]
     if survey:
         address = f"{reach}/v/{survey}"
         lines += [f"  民意调查演示 Demo opinion survey:          {address}", "", *terminal_qr(address)]
@@ -59,6 +55,14 @@ def welcome(app: Flask, *, host: str, port: int) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def invitation(app: Flask) -> str:
+    """A new one-time link for the office, as a path; the account is made where there is none."""
+    with app.app_context(), db.deed() as connection:
+        if access.find(connection, OFFICE) is None:
+            access.create(connection, name=OFFICE, title="管理办公室", roles={"office"}, password=access.unusable(), by="serve")
+        return f"/desk/welcome/{access.invite(connection, OFFICE)}"
 
 
 def terminal_qr(text: str) -> list[str]:

@@ -1,0 +1,27 @@
+"""What a newcomer meets: an empty folder serves, and the office gets in by a one-time link."""
+
+from app import create_app
+from survey import access, db, serve
+
+
+def test_a_plain_flask_run_finds_its_tables_and_the_office_gets_in(tmp_path):
+    app = create_app({"INSTANCE": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path}/survey.db"})
+    assert app.test_client().get("/").status_code == 200
+    assert app.test_client().get("/v/ABCD1234").status_code == 404
+    first, second = (serve.invitation(app) for _ in range(2))
+    assert app.test_client().get(first).status_code == 410  # a new link ends the old one
+    assert app.test_client().get(second).status_code == 200
+
+
+def test_the_demo_is_loaded_once_and_what_is_printed_leads_on(tmp_path):
+    app = create_app({"INSTANCE": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path}/survey.db"})
+    serve.prepare(app)
+    serve.prepare(app)
+    text = serve.welcome(app, host="127.0.0.1", port=8000)
+    assert "/desk/welcome/" in text and "http://127.0.0.1:8000/v/" in text and "█" in text
+    link = text.split("http://127.0.0.1:8000/v/")[1].split()[0]
+    assert "民意调查（演示数据）" in app.test_client().get(f"/v/{link}").get_data(as_text=True)
+    with app.app_context(), db.reading() as connection:
+        assert {each.account for each in access.everyone(connection)} == {"office", "demo-teller", "demo-scrutineer"}
+    accounts = tmp_path / "demo-accounts.txt"
+    assert accounts.stat().st_mode & 0o077 == 0
