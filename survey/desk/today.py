@@ -12,8 +12,10 @@ from survey.desk import blueprint
 from survey.desk.cycle import this
 from survey.desk.spreadsheet import spreadsheet
 from survey.desk.words import language
+from survey.roster import Cycle
 from survey.year import progress, scoring
 from survey.year.progress import STAGES, Standing
+from tally.outcome import Outcome
 from tally.rulebook import Rulebook
 
 GRIDS = {
@@ -33,14 +35,7 @@ GRIDS = {
 @allowed(*ROLES)
 def today() -> str:
     """The calendar, the gaps and the board, of the banners the account sees."""
-    me = access.me()
-    with db.reading() as connection:
-        year = this(connection)
-        found = scoring.outcome(connection, year.cycle)
-        assert found is not None, "the year was just read"
-        outcome, rulebook = found
-        standings = progress.standings(connection, year.cycle, outcome, rulebook, entry.decisions(connection, year.cycle))
-    own = [each for each in standings if me.sees(each.banner)]
+    year, outcome, rulebook, own = _board()
     missing = progress.gaps(outcome, [each.banner for each in own])
     dates = progress.calendar(rulebook, year.cycle, date.today().isoformat(), missing)
     counts = {
@@ -132,13 +127,7 @@ def _there(endpoint: str, **values: Any) -> str:
 @allowed(*ROLES)
 def export_today() -> Response:
     """The board as a workbook."""
-    me = access.me()
-    with db.reading() as connection:
-        year = this(connection)
-        found = scoring.outcome(connection, year.cycle)
-        assert found is not None, "the year was just read"
-        outcome, rulebook = found
-        standings = progress.standings(connection, year.cycle, outcome, rulebook, entry.decisions(connection, year.cycle))
+    year, _outcome, rulebook, own = _board()
     words = {"done": _("已完成"), "doing": _("进行中"), "todo": _("未做")}
     rows = [[_("旗县"), _("下一步"), *(stage_name(stage) for stage in STAGES)]]
     rows += [
@@ -147,7 +136,17 @@ def export_today() -> Response:
             step_name(rulebook, each),
             *(words[each.stages[stage]] if stage in each.stages else "" for stage in STAGES),
         ]
-        for each in standings
-        if me.sees(each.banner)
+        for each in own
     ]
     return spreadsheet(f"progress-{year.cycle}", _("进度"), rows)
+
+
+def _board() -> tuple[Cycle, Outcome, Rulebook, list[Standing]]:
+    """The year, its results, and where each of the account's banners stands."""
+    me = access.me()
+    with db.reading() as connection:
+        year = this(connection)
+        found = scoring.outcome(connection, year.cycle)
+        assert found is not None, "the year was just read"
+        standings = progress.standings(connection, year.cycle, *found, entry.decisions(connection, year.cycle))
+    return year, *found, [each for each in standings if me.sees(each.banner)]
