@@ -73,7 +73,9 @@ def test_a_hall_votes_and_the_result_is_that_of_flask_score(people, tmp_path):
         officer.get(url)
         officer.fill("/figures", expected="40", present="30", issued="30")
     teller.get(url)
+    assert job.vault(app).has(f"{printed}.result")
     teller.fill("/open", **both())
+    assert not job.vault(app).has(f"{printed}.result")  # deleted by the opening itself, not by the next visit
     assert office.client.get(f"/desk/paper/job/{printed}/result.pdf").mimetype != "application/pdf"  # codes are on paper alone
 
     chance = random.Random(30)
