@@ -119,6 +119,11 @@ def of(instance: Path, collection: str) -> Keys:
     return Keys(instance / "keys" / collection)
 
 
+def of_paper(instance: Path, collection: str) -> Keys:
+    """The folder of a collection's scans and keyed drafts and of the key `key` they are encrypted with."""
+    return Keys(instance / "keys" / f"paper-{collection}")
+
+
 def sync_folder(folder: Path) -> None:
     """Makes names in a folder durable."""
     handle = os.open(folder, os.O_RDONLY)

@@ -203,6 +203,7 @@ def finish(engine: Engine, instance: Path, name: str) -> Mapping[str, Any]:
     keys = key_store.of(instance, name)
     marks = [path.name for path in keys.folder.glob("mark-*")] if keys.folder.exists() else []
     keys.destroy("secret.json", "mac", "sign", "nonce", "slip", "public", *marks)
+    key_store.of_paper(instance, name).destroy("key")  # what was scanned or keyed and never cast can be read no more
     with db.deed(engine) as connection:
         collections.change(connection, name, state="sealed", sealed_on=datetime.now(UTC).date().isoformat())
     if engine.dialect.name == "sqlite":
@@ -437,3 +438,4 @@ def void(connection: Connection, instance: Path, house: Collection, *, by: str, 
     keys = key_store.of(instance, house.collection)
     if keys.folder.exists():
         keys.destroy(*[path.name for path in keys.folder.iterdir()])
+    key_store.of_paper(instance, house.collection).destroy("key")

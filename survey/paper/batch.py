@@ -128,7 +128,7 @@ def field_name(subject: str, question: str) -> str:
 
 def folder(instance: Path, collection: str) -> Path:
     """The folder of a collection's batches."""
-    return instance / "keys" / f"paper-{collection}"
+    return key_store.of_paper(instance, collection).folder
 
 
 def vault(instance: Path, collection: str, name: str) -> Vault:
@@ -167,17 +167,19 @@ def get(instance: Path, collection: str, name: str) -> Batch | None:
 
 def all_of(instance: Path, collection: str) -> list[Batch]:
     """A collection's batches that are not cast yet, by day and id."""
-    where = folder(instance, collection)
-    names = [path.name for path in where.iterdir() if path.is_dir() and path.name.isalnum()] if where.exists() else []
-    found = [each for name in names if (each := get(instance, collection, name))]
+    found = [each for name in _names(instance, collection) if (each := get(instance, collection, name))]
     return sorted(found, key=lambda each: (each.made_on, each.batch))
 
 
+def _names(instance: Path, collection: str) -> list[str]:
+    where = folder(instance, collection)
+    return [path.name for path in where.iterdir() if path.is_dir() and path.name.isalnum()] if where.exists() else []
+
+
 def end(instance: Path, collection: str) -> None:
-    """Destroys what was never cast, and its key: for a collection that is sealed or void. Sealed scans stay."""
-    for each in all_of(instance, collection):
-        vault(instance, collection, each.batch).destroy()
-    key_store.Keys(folder(instance, collection)).destroy("key")
+    """Destroys what was never cast: for a collection that is sealed or void, whose key is gone already. Sealed scans stay."""
+    for name in _names(instance, collection):
+        vault(instance, collection, name).destroy()
 
 
 @contextmanager

@@ -194,6 +194,7 @@ def test_what_was_never_cast_ends_with_the_seal(desk_app):
     one.post(f"/desk/paper/{meeting.name}/batch/{name}/key", data=sheet(meeting, code))
     meeting.close()
     meeting.seal()
+    assert not batch.vault(meeting.instance, meeting.name, name).key.exists()  # by the seal itself: drafts can be read no more
     page = one.get(f"/desk/paper/{meeting.name}")
     assert "统计表 PDF" in page.text and name not in page.text
     assert not batch.vault(meeting.instance, meeting.name, name).folder.exists()
