@@ -44,13 +44,18 @@ def rows_of(table, meeting):
         return connection.execute(select(table).where(table.c.collection == meeting.name)).mappings().all()
 
 
+def flipped(sealed):
+    """The same bytes with the last one changed: always another text, whatever that byte was."""
+    return bytes(sealed)[:-1] + bytes([sealed[-1] ^ 1])
+
+
 def alter(meeting):
     row = rows_of(box, meeting)[0]
     with db.deed() as c:
         c.execute(
             update(box)
             .where(box.c.collection == meeting.name, box.c.receipt == row["receipt"])
-            .values(ciphertext=bytes(row["ciphertext"])[:-1] + b"x")
+            .values(ciphertext=flipped(row["ciphertext"]))
         )
 
 
@@ -124,7 +129,7 @@ def change_remark(meeting):
     row = rows_of(remark, meeting)[0]
     with db.deed() as c:
         c.execute(
-            update(remark).where(remark.c.remark == row["remark"]).values(ciphertext=bytes(row["ciphertext"])[:-1] + b"x")
+            update(remark).where(remark.c.remark == row["remark"]).values(ciphertext=flipped(row["ciphertext"]))
         )
 
 

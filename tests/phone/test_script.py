@@ -302,8 +302,11 @@ def test_a_page_that_waits_for_the_opening_opens(app, site, phone):
 def test_a_cold_start_without_network_where_there_is_a_worker(survey, site, phone):
     page = phone()
     page.goto(f"{site}/v/{survey.name}")
-    page.wait_for_function("caches.open('ceping').then(c => c.keys()).then(k => k.length >= 3)")
-    page.wait_for_function("navigator.serviceWorker.ready.then(() => true)")
+    # An evaluated promise is waited for; `wait_for_function` would take the promise itself for true.
+    page.evaluate("""async () => {
+        await navigator.serviceWorker.ready;
+        while ((await (await caches.open('ceping')).keys()).length < 3) await new Promise(go => setTimeout(go, 20));
+    }""")
     context = page.context
     page.close()
     context.set_offline(True)
