@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, has_request_context, request, session
+from flask import Flask, Request, Response, has_request_context, request, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from survey import cli
@@ -26,6 +27,15 @@ class Site(Flask):
     def log_exception(self, exc_info: Any) -> None:
         rule = request.url_rule.rule if request.url_rule else "?"
         self.logger.error("Exception on %s [%s]", rule, request.method, exc_info=exc_info)
+
+
+class Forms(SecureCookieSessionInterface):
+    """Flask's signed cookie of the desk's forms. A voter has none, so nothing is made ready to read one."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if self.get_cookie_name(app) not in request.cookies:
+            return self.session_class()
+        return super().open_session(app, request)
 
 
 def create_app(config: Mapping[str, object] | None = None) -> Flask:
@@ -55,6 +65,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     )
     app.config.update(config or {})
     app.config["INSTANCE"] = instance
+    app.session_interface = Forms()
     cli.init_app(app)
     if not app.config.get("SECRET_KEY"):
         app.config["SECRET_KEY"] = _secret(instance)
@@ -107,16 +118,22 @@ def language() -> str:
     return asked if asked in LANGUAGES else "zh"
 
 
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; form-action 'self'; worker-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+}
+
+
 def _headers(response: Response) -> Response:
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("X-Frame-Options", "DENY")
-    response.headers.setdefault(
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-        "form-action 'self'; worker-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'",
-    )
+    """The headers of every page, unless its view set them."""
+    given = {name.lower() for name, _ in response.headers}
+    for name, value in HEADERS.items():
+        if name.lower() not in given:
+            response.headers.add(name, value)
     return response
 
 

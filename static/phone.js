@@ -151,12 +151,10 @@ function holds(c, answers, subject) {
     if (j) receipt(j); else if (mine) flush().then(() => { const r = answered[mine.item.nonce]; if (r && r.receipt) receipt(r); });
   }
   function receipt(j) {
-    const to = form ? last : told, qr = element('div', '', 'qr');
+    const to = form ? last : told, qr = element('img', '', 'qr');
     to.textContent = ''; to.classList.add('done');
     to.appendChild(element('h2', j.text || W.sent)); to.appendChild(element('p', W.receipt)); to.appendChild(element('p', j.receipt.slice(0, 5) + '-' + j.receipt.slice(5), 'code'));
-    qr.setAttribute('role', 'img'); qr.setAttribute('aria-label', W.receipt);
-    const svg = new DOMParser().parseFromString(j.qr || '', 'image/svg+xml').documentElement;
-    if (svg.nodeName === 'svg') { qr.appendChild(document.importNode(svg, true)); to.appendChild(qr); }
+    if (j.qr) { qr.src = j.qr; qr.alt = W.receipt; to.appendChild(qr); }
     to.appendChild(element('p', W.what));
   }
   outbox();

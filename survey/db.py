@@ -5,9 +5,13 @@ transaction begins immediately, so two deeds never deadlock half-way. PostgreSQL
 """
 
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from alembic import command
 from alembic.config import Config
@@ -66,6 +70,48 @@ def reading(on: Engine | None = None) -> Iterator[Connection]:
     """One consistent view for reading."""
     with (on or engine()).connect().execution_options(reads=True) as connection, connection.begin():
         yield connection
+
+
+# ---- what every vote reads ---------------------------------------------------------------------------------------------
+
+_mine = threading.local()
+
+
+def look_up(query: str, *values: object) -> Sequence[Any] | None:
+    """The first row of one plain SELECT (`?` for a value), on this thread's own connection and outside any transaction.
+
+    For the few reads of every vote: without pool, transaction and statement objects it costs a tenth of `reading`.
+    """
+    on = engine()
+    connections: WeakKeyDictionary[Engine, Any] = _mine.__dict__.setdefault("connections", WeakKeyDictionary())
+    for again in (True, False):
+        if on not in connections:
+            connections[on] = _plain(on)
+        try:
+            row: Sequence[Any] | None = connections[on].execute(_spelled(query, on.dialect.name), values).fetchone()
+            break
+        except on.dialect.loaded_dbapi.OperationalError:  # the server was restarted: once more, on a new connection
+            connections.pop(on).close()
+            if not again:
+                raise
+    return row
+
+
+def _plain(on: Engine) -> Any:
+    arguments, options = on.dialect.create_connect_args(on.url)
+    connection: Any = on.dialect.loaded_dbapi.connect(*arguments, **options)
+    if on.dialect.name == "sqlite":
+        _sqlite_pragmas(connection, None)
+        connection.execute("PRAGMA query_only=ON")
+    else:
+        connection.autocommit = True
+        connection.read_only = True
+    return connection
+
+
+@lru_cache(maxsize=64)
+def _spelled(query: str, dialect: str) -> str:
+    return query if dialect == "sqlite" else query.replace("?", "%s")
 
 
 def init_app(app: Flask) -> None:

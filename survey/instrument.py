@@ -10,11 +10,11 @@ Wording and options live here, points never: what a mark is worth is the rule fi
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "instruments"
@@ -41,7 +41,7 @@ class Option:
     text: Text
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """One thing asked of one subject.
 
@@ -61,6 +61,11 @@ class Question:
     show_if: Condition | None = None
     constraint: Condition | None = None
     constraint_text: Text = field(default_factory=dict)
+
+    @cached_property
+    def choices(self) -> frozenset[str]:
+        """The ids of its options."""
+        return frozenset(option.id for option in self.options)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +105,7 @@ class Rated:
     unit: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Item:
     """One question about one subject, with the condition of its part joined in."""
 
@@ -108,7 +113,7 @@ class Item:
     question: Question
     subject: str
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The field's name in a page: `q.<subject>.<question>`."""
         return f"q.{self.subject}.{self.question.id}"
@@ -137,7 +142,7 @@ class Fault:
     value: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Form:
     """An instrument and those it asks about. `team_row` puts the team itself on a ballot (D-05 `row`)."""
 
@@ -153,12 +158,22 @@ class Form:
             return (team,)
         return ((team,) if self.team_row else ()) + self.people
 
-    def items(self) -> Iterator[Item]:
+    def items(self) -> tuple[Item, ...]:
         """Every question about every subject, in the order they are asked."""
-        for part in self.instrument.parts:
-            for rated in self.subjects(part):
-                for question in part.questions:
-                    yield Item(part=part, question=question, subject=rated.id)
+        return self._items
+
+    @cached_property
+    def _items(self) -> tuple[Item, ...]:
+        return tuple(
+            Item(part=part, question=question, subject=rated.id)
+            for part in self.instrument.parts
+            for rated in self.subjects(part)
+            for question in part.questions
+        )
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(item.name for item in self.items())
 
     def read(self, fields: Mapping[str, list[str]], *, paper: bool = False) -> tuple[Reply, list[Fault]]:
         """Checks posted fields (`q.<subject>.<question>` -> values). Hidden questions lose their answers.
@@ -184,6 +199,10 @@ class Form:
 
     def text_questions(self) -> tuple[str, ...]:
         """Ids of the free-text questions."""
+        return self._texts
+
+    @cached_property
+    def _texts(self) -> tuple[str, ...]:
         return tuple(item.question.id for item in self.items() if item.question.kind == "text")
 
 
@@ -239,17 +258,14 @@ def _read(form: Form, fields: Mapping[str, list[str]], *, paper: bool) -> tuple[
     answers: dict[str, dict[str, Value]] = {}
     texts: dict[str, str] = {}
     faults: list[Fault] = []
-    known = set()
     for item in form.items():
-        known.add(item.name)
-        given = [value.strip() for value in fields.get(item.name, []) if value.strip()]
+        given = [value for value in map(str.strip, fields.get(item.name, ())) if value]
+        if item.question.kind == "note" or not (given or item.question.required):
+            continue
         if not (holds(item.part.show_if, answers, item.subject) and holds(item.question.show_if, answers, item.subject)):
             continue
-        if item.question.kind == "note":
-            continue
         if not given:
-            if item.question.required:
-                faults.append(Fault(name=item.name, why="required"))
+            faults.append(Fault(name=item.name, why="required"))
             continue
         fault = _fault(item.question, given, paper=paper)
         if fault:
@@ -263,18 +279,18 @@ def _read(form: Form, fields: Mapping[str, list[str]], *, paper: bool) -> tuple[
         if not holds(item.question.constraint, answers, item.subject):
             del answers[item.subject][item.question.id]
             faults.append(Fault(name=item.name, why="constraint", value=given[0][:80]))
-    faults += [Fault(name=name, why="unknown_field") for name in fields if name.startswith("q.") and name not in known]
+    unknown = [name for name in fields if name not in form._names and name.startswith("q.")]
+    faults += [Fault(name=name, why="unknown_field") for name in unknown]
     return Reply(answers={s: a for s, a in answers.items() if a}, texts=texts), faults
 
 
 def _fault(question: Question, given: list[str], *, paper: bool) -> str | None:
-    ids = {option.id for option in question.options}
     if question.kind in ("one", "many"):
         if paper and given == [VOID]:
             return None
         if question.kind == "one" and len(given) > 1:
             return "too_many"
-        if not ids.issuperset(given):
+        if not question.choices.issuperset(given):
             return "unknown_option"
         return "too_many" if question.at_most and len(set(given)) > question.at_most else None
     if len(given) > 1:

@@ -23,8 +23,6 @@ from survey.box import writer
 from survey.box.collection import ALPHABET, Collection
 from survey.box.slip import Slip
 from survey.instrument import TEXT_LIMIT, Form, Reply, canonical
-from survey.schema import box
-from survey.schema import receipt as receipt_table
 from survey.schema import received as received_table
 
 SOURCES = ("phone", "paper", "rescue")
@@ -71,20 +69,22 @@ def look(collection_id: str | None, text: str = "", *, desk: bool = False) -> Lo
 
     Without an id the text is looked for in every collection that has not ended. Paper slips are for the desk alone.
     """
-    with db.reading() as connection:
-        if collection_id is None:
+    if collection_id is None:
+        with db.reading() as connection:
             for name in collections.open_ids(connection):
                 found = slips.find(connection, _keys(name), name, text)
                 if found:
                     return _state(collections.get(connection, name), found, desk=desk)
-            return Look(status="unknown")
-        house = collections.get(connection, collection_id)
-        if house is None or house.origin != "site":
-            return Look(status="unknown")
-        if house.mode == "link" or house.state in ("sealed", "void"):
-            return _state(house, None, desk=desk)
-        found = slips.find(connection, _keys(house.collection), house.collection, text) if text else None
-        return _state(house, found, desk=desk) if found or not text else Look(status="unknown", collection=house)
+        return Look(status="unknown")
+    asked = slips.digest_of(_keys(collection_id), text) if text else None
+    row = collections.look(collection_id, column=asked[0], digest=asked[1]) if asked else collections.look(collection_id)
+    if row is None or row[0].origin != "site":
+        return Look(status="unknown")
+    house, there = row
+    if house.mode == "link" or house.state in ("sealed", "void"):
+        return _state(house, None, desk=desk)
+    found = Slip(qr=there[0], voice=there[1], medium=there[2], state=there[3]) if there else None
+    return _state(house, found, desk=desk) if found or not text else Look(status="unknown", collection=house)
 
 
 def _state(house: Collection | None, found: Slip | None, *, desk: bool) -> Look:
@@ -240,14 +240,14 @@ def sign(keys: key_store.Keys, collection_id: str, receipt: str) -> str | None:
 def known(collection_id: str, nonce: str) -> Outcome | None:
     """The receipt of an answer that is in the box or counted, by its nonce; None where there is none."""
     receipt = receipt_id(collection_id, nonce)
-    with db.reading() as connection:
-        for table in (box, receipt_table):
-            query = select(table.c.receipt).where(table.c.collection == collection_id, table.c.receipt == receipt)
-            if connection.execute(query).first():
-                return Outcome(
-                    status="again", nonce=nonce, receipt=receipt, signature=sign(_keys(collection_id), collection_id, receipt)
-                )
-    return None
+    if not db.look_up(_KNOWN, collection_id, receipt, collection_id, receipt):
+        return None
+    return Outcome(status="again", nonce=nonce, receipt=receipt, signature=sign(_keys(collection_id), collection_id, receipt))
+
+
+_KNOWN = (
+    "SELECT 1 FROM box WHERE collection = ? AND receipt = ? UNION ALL SELECT 1 FROM receipt WHERE collection = ? AND receipt = ?"
+)
 
 
 def received(collection_id: str) -> int:

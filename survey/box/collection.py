@@ -9,14 +9,15 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Boolean, Connection, delete, func, insert, select, update
 
-from survey import instrument, questionnaire
+from survey import db, instrument, questionnaire
 from survey.box import keys
 from survey.instrument import Form, Rated
 from survey.schema import banner as banner_table
@@ -97,6 +98,34 @@ def get(connection: Connection, name: str) -> Collection | None:
     """The collection of that id."""
     row = connection.execute(select(collection).where(collection.c.collection == name)).first()
     return _from_row(row) if row else None
+
+
+def look(name: str, *, column: str = "qr", digest: bytes = b"") -> tuple[Collection, tuple[bytes, str, str, str] | None] | None:
+    """The collection of that id and, where one has this digest in `column` (qr or code), a slip's (qr, voice, medium, state).
+
+    One statement, for what every vote reads; a collection is made anew only when something in its row changed.
+    """
+    row = db.look_up(_LOOK[column], digest, name)
+    if row is None:
+        return None
+    found = tuple(row[-4:])
+    return _known(tuple(row[:-4])), (bytes(found[0]), *found[1:]) if found[0] is not None else None
+
+
+_LOOK = {
+    column: (
+        f"SELECT {','.join('c.' + each.name for each in collection.columns)}, s.qr, s.voice, s.medium, s.state "
+        f"FROM collection c LEFT JOIN slip s ON s.collection = c.collection AND s.{column} = ? WHERE c.collection = ?"
+    )
+    for column in ("qr", "code")
+}
+_FLAGS = {each.name for each in collection.columns if isinstance(each.type, Boolean)}
+
+
+@lru_cache(maxsize=256)
+def _known(row: tuple[Any, ...]) -> Collection:
+    named = zip(collection.columns.keys(), row, strict=True)
+    return _made({name: bool(value) if name in _FLAGS else value for name, value in named})
 
 
 def of_cycle(connection: Connection, year: int) -> list[Collection]:
@@ -208,7 +237,10 @@ def remove_trial(connection: Connection, name: str) -> None:
 
 
 def _from_row(row: Any) -> Collection:
-    values = dict(row._mapping)
+    return _made(dict(row._mapping))
+
+
+def _made(values: dict[str, Any]) -> Collection:
     values["reasons"] = json.loads(values["reasons"])
     values["published"] = json.loads(values["published"]) if values["published"] else None
     return Collection(**values)

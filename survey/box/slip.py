@@ -64,13 +64,20 @@ def make(connection: Connection, keys: Keys, collection: str, *, voice: str, med
     return made
 
 
-def find(connection: Connection, keys: Keys, collection: str, text: str) -> Slip | None:
-    """The slip of a token or a typed code, or None."""
+def digest_of(keys: Keys, text: str) -> tuple[str, bytes] | None:
+    """The column a scanned or typed text stands in (qr or code) and its hash; None where it can be no slip's."""
     asked = plain(text)
     if len(asked) not in (TOKEN, CODE) or not keys.has("slip"):
         return None
-    digest = keys.slip_hash(asked)
-    column = slip.c.qr if len(asked) == TOKEN else slip.c.code
+    return "qr" if len(asked) == TOKEN else "code", keys.slip_hash(asked)
+
+
+def find(connection: Connection, keys: Keys, collection: str, text: str) -> Slip | None:
+    """The slip of a token or a typed code, or None."""
+    asked = digest_of(keys, text)
+    if asked is None:
+        return None
+    column, digest = slip.c[asked[0]], asked[1]
     row = connection.execute(
         select(slip.c.qr, slip.c.voice, slip.c.medium, slip.c.state).where(slip.c.collection == collection, column == digest)
     ).first()

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from survey import db
 from survey.box import mark, slip
@@ -78,6 +78,37 @@ _SQL["postgresql"] = {name: text.replace("?", "%s") for name, text in _SQL["sqli
 
 
 @dataclass(slots=True)
+class Group:
+    """One transaction under way. Every ballot's statements go to the driver itself: they are most of the writer's work."""
+
+    connection: Connection
+    cursor: Any
+    sums: dict[str, tuple[list[bytes], int]] = field(default_factory=dict)  # collection -> MACs, ballots
+    states: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def dialect(self) -> str:
+        """sqlite or postgresql."""
+        return self.connection.dialect.name
+
+    def run(self, name: str, *values: object) -> None:
+        """One statement of `_SQL`."""
+        self.cursor.execute(_SQL[self.dialect][name], values)
+
+    def one(self, name: str, *values: object) -> Any:
+        """The first value one SELECT of `_SQL` finds, or None."""
+        self.run(name, *values)
+        row = self.cursor.fetchone()
+        return row[0] if row else None
+
+    def state(self, name: str) -> str | None:
+        """The state a collection had when this transaction met it; spending asks again where it could have changed."""
+        if name not in self.states:
+            self.states[name] = self.one("state", _now(), name)
+        return self.states[name]
+
+
+@dataclass(slots=True)
 class Store:
     """The storing itself, without sockets: what the process runs, and what a test may call."""
 
@@ -91,94 +122,93 @@ class Store:
         A row: collection, qr (hex, or "" for a link), receipt, ciphertext, mac, tag (hex), remark (None or three hex texts),
         late (True for paper and rescue files, which enter while closing). On any failure of the whole, nothing is stored.
         """
-        sums: dict[str, tuple[list[bytes], int]] = {}
         answers = []
         with self.engine.connect() as connection, connection.begin() as transaction:
+            group = Group(connection, connection.connection.cursor())
             for row in rows:
-                answers.append({"status": self._one(connection, row, sums)})
+                answers.append({"status": self._one(group, row)})
             pending = {}
-            for name, (macs, ballots) in sums.items():
+            for name, (macs, ballots) in group.sums.items():
                 confirmed = self.marks[name][0]
                 pending[name] = confirmed.plus(macs, ballots)
                 mark.write(self._mark(name), confirmed, pending[name])
-                connection.exec_driver_sql(self._sql("received"), (name, mark.host(), ballots))
+                group.run("received", name, mark.host(), ballots)
             transaction.commit()
         for name, state in pending.items():
             self.marks[name] = (state, state)
             mark.write(self._mark(name), state, state, durable=False)
         return answers
 
-    def _one(self, connection: Connection, row: Mapping[str, Any], sums: dict[str, tuple[list[bytes], int]]) -> str:
+    def _one(self, group: Group, row: Mapping[str, Any]) -> str:
         name = row["collection"]
-        state = connection.exec_driver_sql(self._sql("state"), (_now(), name)).scalar()
-        known = connection.exec_driver_sql(self._sql("known"), (name, row["receipt"])).scalar()
+        state = group.state(name)
+        known = group.one("known", name, row["receipt"])
         qr = bytes.fromhex(row["qr"])
         if known is not None:
             if bytes(known) == bytes.fromhex(row["tag"]):
                 return "again"
-            unspent = qr and connection.exec_driver_sql(self._sql("slip"), (name, qr)).scalar() == "unspent"
-            return "bad_nonce" if unspent else "first_counts"
-        if state == "sealed" and connection.exec_driver_sql(self._sql("counted"), (name, row["receipt"])).scalar():
+            return "bad_nonce" if qr and group.one("slip", name, qr) == "unspent" else "first_counts"
+        if state == "sealed" and group.one("counted", name, row["receipt"]):
             return "again"
         if state not in (("open", "closing") if row["late"] else ("open",)):
             return "not_open" if state in (None, "draft") else "closed"
-        if name not in self.marks and not self._begin(connection, name):
+        if name not in self.marks and not self._begin(group.connection, name):
             return "stopped"
         if qr:
-            return self._store(connection, row, qr, sums)
+            return self._store(group, row, qr)
         for _ in range(8):  # another host may take the slip that was found; then another is looked for
-            found = slip.any_unspent(connection, name)
+            found = slip.any_unspent(group.connection, name)
             if found is None:
                 return "over_cap"
-            answer = self._store(connection, row, found, sums)
+            answer = self._store(group, row, found)
             if answer != "over_cap":
                 return answer
         return "failed"
 
-    def _store(
-        self, connection: Connection, row: Mapping[str, Any], found: bytes, sums: dict[str, tuple[list[bytes], int]]
-    ) -> str:
+    def _store(self, group: Group, row: Mapping[str, Any], found: bytes) -> str:
         """Spends and drops inside a savepoint, so that one bad row takes no other with it."""
         name = row["collection"]
-        connection.exec_driver_sql("SAVEPOINT ballot")
+        group.cursor.execute("SAVEPOINT ballot")
         try:
-            stored = self._spend_and_drop(connection, row, found)
-        except IntegrityError:  # two hosts, one nonce: the other was first
-            connection.exec_driver_sql("ROLLBACK TO ballot")
+            stored = self._spend_and_drop(group, row, found)
+        except group.connection.dialect.loaded_dbapi.IntegrityError:  # two hosts, one nonce: the other was first
+            group.cursor.execute("ROLLBACK TO ballot")
             return "bad_nonce"
         if not stored:
-            connection.exec_driver_sql("ROLLBACK TO ballot")
-            return self._why_not(connection, row, found)
-        connection.exec_driver_sql("RELEASE ballot")
-        macs, ballots = sums.setdefault(name, ([], 0))
+            group.cursor.execute("ROLLBACK TO ballot")
+            return self._why_not(group, row, found)
+        group.cursor.execute("RELEASE ballot")
+        macs, ballots = group.sums.setdefault(name, ([], 0))
         macs.append(bytes.fromhex(row["mac"]))
         if row["remark"]:
             macs.append(bytes.fromhex(row["remark"][2]))
-        sums[name] = (macs, ballots + 1)
+        group.sums[name] = (macs, ballots + 1)
         return "cast"
 
-    def _spend_and_drop(self, connection: Connection, row: Mapping[str, Any], qr: bytes) -> bool:
+    def _spend_and_drop(self, group: Group, row: Mapping[str, Any], qr: bytes) -> bool:
         name = row["collection"]
         ballot = (name, row["receipt"], *(bytes.fromhex(row[key]) for key in ("ciphertext", "mac", "tag")))
         words = (name, *(bytes.fromhex(text) for text in row["remark"])) if row["remark"] else None
-        if connection.dialect.name == "postgresql":
+        if group.dialect == "postgresql":
             states = ["open", "closing"] if row["late"] else ["open"]
             given = (name, states, row["late"], _now(), name, qr, *ballot, *(words or (name, b"", b"", b"")), words is not None)
-            return bool(connection.exec_driver_sql(_SPEND["postgresql"], given).scalar())
-        if connection.exec_driver_sql(_SPEND["sqlite"], (name, qr)).rowcount != 1:
+            group.cursor.execute(_SPEND["postgresql"], given)
+            return bool(group.cursor.fetchone()[0])
+        group.cursor.execute(_SPEND["sqlite"], (name, qr))
+        if group.cursor.rowcount != 1:
             return False
-        connection.exec_driver_sql(self._sql("drop"), ballot)
+        group.run("drop", *ballot)
         if words:
-            connection.exec_driver_sql(self._sql("remark"), words)
+            group.run("remark", *words)
         return True
 
-    def _why_not(self, connection: Connection, row: Mapping[str, Any], qr: bytes) -> str:
+    def _why_not(self, group: Group, row: Mapping[str, Any], qr: bytes) -> str:
         name = row["collection"]
-        state = connection.exec_driver_sql(self._sql("state"), (_now(), name)).scalar()
-        known = connection.exec_driver_sql(self._sql("known"), (name, row["receipt"])).scalar()
+        state = group.one("state", _now(), name)
+        known = group.one("known", name, row["receipt"])
         if known is not None:
             return "again" if bytes(known) == bytes.fromhex(row["tag"]) else "first_counts"
-        of_slip = connection.exec_driver_sql(self._sql("slip"), (name, qr)).scalar()
+        of_slip = group.one("slip", name, qr)
         if of_slip == "spent":
             return "already_used" if row["qr"] else "over_cap"
         if of_slip == "void":
@@ -208,9 +238,6 @@ class Store:
 
     def _mark(self, name: str) -> Path:
         return mark.path(self.instance / "keys" / name)
-
-    def _sql(self, name: str) -> str:
-        return _SQL[self.engine.dialect.name][name]
 
 
 def _now() -> str:
@@ -291,7 +318,7 @@ def _store(store: Store, group: list[tuple[socket.socket, dict[str, Any]]]) -> N
     rows = [row for _, message in group for row in message["rows"]]
     try:
         answers = store.commit(rows)
-    except (DBAPIError, OSError) as error:
+    except (DBAPIError, store.engine.dialect.loaded_dbapi.Error, OSError) as error:
         store.marks.clear()  # look again before the next commit: did this one happen?
         store.engine.dispose()
         answers = [{"status": "failed", "why": type(error).__name__}] * len(rows)

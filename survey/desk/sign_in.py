@@ -3,7 +3,6 @@
 from urllib.parse import urlsplit
 
 from flask import (
-    Flask,
     Response,
     abort,
     current_app,
@@ -18,7 +17,9 @@ from flask import (
 from flask.blueprints import BlueprintSetupState
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_limiter import Limiter
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import PasswordField, StringField
 from wtforms.validators import EqualTo, Length
@@ -28,19 +29,12 @@ from survey.access import ROLES, allowed, public
 from survey.desk import blueprint, navigation
 from survey.desk.form import Form, needed, strip
 
-
-def _account_typed() -> str:
-    """Tries are counted by the account that is tried, never by address: a hall shares one."""
-    return f"account:{request.form.get('account', '').strip()[:64]}"
-
-
-limiter = Limiter(key_func=_account_typed, storage_uri="memory://", strategy="moving-window")
+TRIES = parse("30/minute")  # of one account, never of one address: a hall shares one
 
 
 @blueprint.record_once
 def _limits(state: BlueprintSetupState) -> None:
-    if isinstance(state.app, Flask):
-        limiter.init_app(state.app)
+    state.app.extensions["tries"] = MovingWindowRateLimiter(MemoryStorage())
 
 
 class SignInForm(Form):
@@ -75,10 +69,11 @@ def door() -> AnyResponse:
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 @public
-@limiter.limit("30 per minute", methods=["POST"])
 def sign_in() -> AnyResponse | str | tuple[str, int]:
     """The way in. A wrong password makes the next try of this account wait."""
     form = SignInForm()
+    if form.is_submitted() and not current_app.extensions["tries"].hit(TRIES, strip(form.account.data)[:64]):
+        abort(429)
     if form.validate_on_submit():
         name = strip(form.account.data)
         with db.deed() as connection:

@@ -1,7 +1,7 @@
 """How a respondent's page is made: language and size from the address or the form, compressed, never stored.
 
-The ballot's page is rendered and compressed once for a collection, language and size; nonce and slip are spliced in afterwards,
-as a stored block between two compressed ones.
+The pages every voter sees, the empty ballot and the receipt, are rendered and compressed once for a collection, language and
+size; what is the voter's own is spliced in afterwards, as stored blocks between compressed ones.
 """
 
 import gzip
@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from flask import Response, current_app, render_template, request
-from flask_babel import get_locale
-from markupsafe import Markup
+from flask_babel import get_babel
+from markupsafe import Markup, escape
 
 from survey.box.collection import Collection
 from survey.instrument import Form, Question, from_json, say
@@ -34,8 +35,8 @@ def size(house: Collection | None = None) -> str:
 
 
 def language() -> str:
-    """zh or en."""
-    return str(get_locale())
+    """zh or en, as the app chose it for this page."""
+    return str(get_babel().locale_selector())
 
 
 def show(template: str, code: int = 200, /, **values: object) -> Response:
@@ -63,25 +64,38 @@ def _compressed(response: Response, packed: bytes | None) -> Response:
     return response
 
 
-# ---- the ballot ----------------------------------------------------------------------------------------------------
+# ---- what every voter sees -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all voters' pages have in common: the bytes before and after nonce and slip, plain and deflated."""
+    """What all voters' pages have in common: the pieces around what is a voter's own, plain and deflated."""
 
-    before: bytes
-    after: bytes
-    packed_before: bytes
-    packed_after: bytes
+    plain: tuple[bytes, ...]
+    packed: tuple[bytes, ...]
 
-    def gzipped(self, own: bytes) -> bytes:
-        """The whole page as one gzip member, `own` in the middle as a stored block."""
-        stored = struct.pack("<BHH", 0, len(own), len(own) ^ 0xFFFF) + own
-        check = zlib.crc32(self.after, zlib.crc32(own, zlib.crc32(self.before)))
-        length = len(self.before) + len(own) + len(self.after)
-        head = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-        return b"".join((head, self.packed_before, stored, self.packed_after, struct.pack("<II", check, length & 0xFFFFFFFF)))
+    def page(self, *own: str) -> Response:
+        """The page with a voter's own texts (HTML) in their places."""
+        texts = [text.encode() for text in own]
+        whole = b"".join(chain.from_iterable(zip_longest(self.plain, texts, fillvalue=b"")))
+        return _compressed(Response(whole, mimetype="text/html"), self._gzipped(texts, whole) if _takes_gzip() else None)
+
+    def _gzipped(self, texts: Sequence[bytes], whole: bytes) -> bytes:
+        """One gzip member, the voter's own as stored blocks."""
+        stored = [struct.pack("<BHH", 0, len(text), len(text) ^ 0xFFFF) + text for text in texts]
+        between = chain.from_iterable(zip_longest(self.packed, stored, fillvalue=b""))
+        end = struct.pack("<II", zlib.crc32(whole), len(whole) & 0xFFFFFFFF)
+        return b"".join((b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff", *between, end))
+
+
+def _shared(template: str, **values: object) -> Shared:
+    """A template rendered once; `OWN` stands where a voter's own text goes."""
+    plain = render_template(f"phone/{template}.html", say=_say, in_row=in_row, **values).encode().split(OWN.encode())
+    packed = []
+    for at, piece in enumerate(plain, 1):
+        pack = zlib.compressobj(9, zlib.DEFLATED, -15)
+        packed.append(pack.compress(piece) + pack.flush(zlib.Z_FINISH if at == len(plain) else zlib.Z_FULL_FLUSH))
+    return Shared(tuple(plain), tuple(packed))
 
 
 def ballot(house: Collection, *, nonce: str, slip: str, voice: str) -> Response:
@@ -90,29 +104,38 @@ def ballot(house: Collection, *, nonce: str, slip: str, voice: str) -> Response:
     shared = _empty(
         house.collection, house.form or "", house.title, house.mode, language(), size(house), ask_voice, house.kind, house.trial
     )
-    own = (
-        Markup('<input type="hidden" name="nonce" value="{}"><input type="hidden" name="slip" value="{}">')
-        .format(nonce, slip)
-        .encode()
+    response = shared.page(
+        f'<input type="hidden" name="nonce" value="{escape(nonce)}"><input type="hidden" name="slip" value="{escape(slip)}">'
     )
-    response = Response(shared.before + own + shared.after, mimetype="text/html")
     if house.mode == "link":
         response.headers["X-Keep"] = "1"  # the worker may keep a page that holds no slip
-    return _compressed(response, shared.gzipped(own) if _takes_gzip() else None)
+    return response
 
 
 @lru_cache(maxsize=256)
 def _empty(
     collection: str, text: str, title: str, mode: str, language: str, size: str, ask_voice: bool, kind: str, trial: bool
 ) -> Shared:
-    html = render_template(
-        "phone/form.html", collection=collection, form=from_json(text), title=title, mode=mode, language=language, size=size,
-        ask_voice=ask_voice, kind=kind, trial=trial, own=Markup(OWN), fields={}, faults={}, say=_say, in_row=in_row,
+    return _shared(
+        "form", collection=collection, form=from_json(text), title=title, mode=mode, language=language, size=size,
+        ask_voice=ask_voice, kind=kind, trial=trial, own=Markup(OWN), fields={}, faults={},
     )  # fmt: skip
-    before, after = (part.encode() for part in html.split(OWN))
-    first, second = (zlib.compressobj(9, zlib.DEFLATED, -15) for _ in range(2))
-    packed = first.compress(before) + first.flush(zlib.Z_FULL_FLUSH)
-    return Shared(before, after, packed, second.compress(after) + second.flush())
+
+
+def receipt(house: Collection, *, nonce: str, receipt: str, signature: str | None, text: str, qr: str, root: str) -> Response:
+    """The receipt: no marks, and nothing that says when."""
+    shared = _receipt(house.collection, house.mode, language(), size(house), text, root, bool(signature))
+    own = [nonce, f"{receipt[:5]}-{receipt[5:]}", qr, *([signature] if signature else [])]
+    return shared.page(*(str(escape(each)) for each in own))
+
+
+@lru_cache(maxsize=256)
+def _receipt(collection: str, mode: str, language: str, size: str, text: str, root: str, signed: bool) -> Shared:
+    own = Markup(OWN)
+    return _shared(
+        "receipt", collection=collection, mode=mode, language=language, size=size, text=text, root=root, nonce=own, receipt=own,
+        qr=own, signature=own if signed else "",
+    )  # fmt: skip
 
 
 def filled(

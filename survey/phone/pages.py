@@ -5,9 +5,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from threading import BoundedSemaphore, Lock
 
-import qrcode
-import qrcode.util
-from flask import Response, current_app, jsonify, request, url_for
+from flask import Response, current_app, jsonify, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response as AnyResponse
@@ -18,7 +16,7 @@ from survey.box import slip as slips
 from survey.box.casting import Look, Outcome
 from survey.box.collection import Collection
 from survey.instrument import Fault, Form, Item, Reply, from_json, holds, say
-from survey.phone import blueprint, page
+from survey.phone import blueprint, page, qr
 
 GUESSES = 60.0  # wrong codes a minute, of everyone together, before each further try waits
 
@@ -128,7 +126,7 @@ def cast(collection: str) -> AnyResponse:
     if script:
         return jsonify(
             status=outcome.status, nonce=outcome.nonce, receipt=outcome.receipt, signature=outcome.signature,
-            text=words(outcome.status), qr=qr(_look_up(look.collection, outcome.receipt)) if outcome.receipt else None,
+            text=words(outcome.status), qr=_qr(look.collection, outcome.receipt) if outcome.receipt else None,
         )  # fmt: skip
     return done(look.collection, outcome)
 
@@ -161,9 +159,9 @@ def done(house: Collection, outcome: Outcome) -> Response:
         return page.show(
             "told", code, house=house, status=outcome.status, text=words(outcome.status), again=_again(outcome.status)
         )
-    return page.show(
-        "receipt", house=house, nonce=outcome.nonce, receipt=outcome.receipt, signature=outcome.signature, status=outcome.status,
-        text=words(outcome.status), qr=qr(_look_up(house, outcome.receipt)), roots=publish.short_roots(house),
+    return page.receipt(
+        house, nonce=outcome.nonce, receipt=outcome.receipt, signature=outcome.signature, text=words(outcome.status),
+        qr=_qr(house, outcome.receipt), root=publish.short_roots(house).get("issued", ""),
     )  # fmt: skip
 
 
@@ -200,7 +198,7 @@ def _asks_voice(look: Look, form: Form) -> bool:
 
 
 def _given(form: Form) -> tuple[Reply, list[Fault]]:
-    return form.read({name: request.form.getlist(name) for name in request.form if name.startswith("q.")})
+    return form.read({name: values for name, values in request.form.lists() if name.startswith("q.")})
 
 
 # ---- words ---------------------------------------------------------------------------------------------------------
@@ -244,6 +242,11 @@ FAULTS = {
 
 def words(status: str) -> str:
     """What a status means for the person, and what to do next."""
+    return _words(status, page.language())
+
+
+@lru_cache(maxsize=128)
+def _words(status: str, _language: str) -> str:
     return str(WORDS[status])
 
 
@@ -273,38 +276,9 @@ def _marked(reply: Reply) -> int:
     return sum(len(per) for per in reply.answers.values())
 
 
-QR_BYTES = (14, 26, 42, 62, 84, 106, 122, 152, 180, 213)  # what versions 1 to 10 hold at level M (ISO/IEC 18004)
-
-
-@lru_cache(maxsize=1024)
-def qr(text: str) -> str:
-    """A QR code as one SVG path, for a page. Version and mask are given: trying them costs more than the rest of a vote."""
-    size = len(text.encode())
-    version = next((at for at, most in enumerate(QR_BYTES, 1) if size <= most), None)
-    code = qrcode.QRCode(version=version, border=0, mask_pattern=2)
-    code.add_data(qrcode.util.QRData(text.encode(), mode=qrcode.util.MODE_8BIT_BYTE))
-    code.make(fit=version is None)
-    rows = code.get_matrix()
-    path = []
-    for y, row in enumerate(rows, 2):
-        x = 0
-        while x < len(row):
-            run = x
-            while run < len(row) and row[run]:
-                run += 1
-            if run > x:
-                path.append(f"M{x + 2} {y}h{run - x}v1h-{run - x}z")
-            x = run + 1
-    side = len(rows) + 4
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side} {side}" width="{side}mm" height="{side}mm" '
-        f'shape-rendering="crispEdges"><path fill="#000" d="{"".join(path)}"/></svg>'
-    )
-
-
-def _look_up(house: Collection, receipt: str | None) -> str:
+def _qr(house: Collection, receipt: str) -> str:
     root = current_app.config["PUBLIC_URL"] or request.url_root.rstrip("/")
-    return f"{root}{url_for('phone.published', collection=house.collection)}#{receipt}"
+    return qr.picture(f"{root}/published/{house.collection}#", receipt)
 
 
 # ---- guessing ------------------------------------------------------------------------------------------------------

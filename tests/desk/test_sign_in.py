@@ -67,7 +67,6 @@ def test_a_wrong_password_makes_the_account_wait_and_no_other(people):
 def test_tries_are_bounded_by_account_with_a_plain_page(people, monkeypatch):
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # all tries fall into one minute, also on a slow machine
     monkeypatch.setattr(access, "NOBODY", cheap.hash("nobody's password"))
-    monkeypatch.setattr("survey.desk.sign_in.limiter.enabled", True)  # one limiter a process: another test's app may have it off
     person = Person(people.app)
     token = person.get("/desk/sign-in").form("/sign-in").filled()["csrf_token"]
     data = {"csrf_token": token, "account": "nobody", "password": "x"}

@@ -72,9 +72,11 @@ def test_every_page_fits_and_can_be_read_and_touched(app, site, phone, language,
     plain.goto(f"{site}/v/{meeting.name}/{meeting.codes[1].token}{how}")
     assert plain.evaluate(NARROW)
     plain.locator("#go").click()
-    assert plain.locator("main form button.main").is_visible() and plain.evaluate(NARROW)
+    plain.locator("main form button.main").wait_for()
+    assert plain.evaluate(NARROW)
     plain.locator("main form button.main").click()
-    assert plain.locator(".code").is_visible() and plain.evaluate(NARROW)
+    plain.locator(".code").wait_for()
+    assert plain.evaluate(NARROW)
 
 
 def test_long_names_and_text_of_twice_the_size_fit(app, site, phone):

@@ -95,7 +95,7 @@ def test_one_person_a_step_then_check_then_the_receipt(meeting, site, phone):
     to_check(page)
     send(page)
     page.wait_for_selector("#last.done")
-    assert re.search(r"[0-9A-Z]{5}-[0-9A-Z]{5}", page.locator("#last").inner_text()) and page.locator("#last svg").is_visible()
+    assert re.search(r"[0-9A-Z]{5}-[0-9A-Z]{5}", page.locator("#last").inner_text()) and page.locator("#last img.qr").is_visible()
     assert ballots() == 1
     assert (
         page.evaluate("Object.keys(localStorage).filter(k => !k.startsWith('ceping/ok/')).length") == 0
