@@ -5,7 +5,6 @@ transaction begins immediately, so two deeds never deadlock half-way. PostgreSQL
 """
 
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -74,31 +73,39 @@ def reading(on: Engine | None = None) -> Iterator[Connection]:
 
 # ---- what every vote reads ---------------------------------------------------------------------------------------------
 
-_mine = threading.local()
+# Idle connections, used by one thread at a time. Not of a thread: a server's own threads keep nothing between two requests.
+_idle: WeakKeyDictionary[Engine, list[Any]] = WeakKeyDictionary()
 
 
 def look_up(query: str, *values: object) -> Sequence[Any] | None:
-    """The first row of one plain SELECT (`?` for a value), on this thread's own connection and outside any transaction.
+    """The first row of one plain SELECT (`?` for a value), on a connection that only reads, outside any transaction.
 
     For the few reads of every vote: without pool, transaction and statement objects it costs a tenth of `reading`.
     """
     on = engine()
-    connections: WeakKeyDictionary[Engine, Any] = _mine.__dict__.setdefault("connections", WeakKeyDictionary())
+    idle = _idle.setdefault(on, [])
     for again in (True, False):
-        if on not in connections:
-            connections[on] = _plain(on)
         try:
-            row: Sequence[Any] | None = connections[on].execute(_spelled(query, on.dialect.name), values).fetchone()
-            break
+            connection = idle.pop()
+        except IndexError:
+            connection = _plain(on)
+        try:
+            row: Sequence[Any] | None = connection.execute(_spelled(query, on.dialect.name), values).fetchone()
         except on.dialect.loaded_dbapi.OperationalError:  # the server was restarted: once more, on a new connection
-            connections.pop(on).close()
+            connection.close()
+            idle.clear()
             if not again:
                 raise
-    return row
+            continue
+        idle.append(connection)
+        return row
+    return None
 
 
 def _plain(on: Engine) -> Any:
     arguments, options = on.dialect.create_connect_args(on.url)
+    if on.dialect.name == "sqlite":
+        options["check_same_thread"] = False
     connection: Any = on.dialect.loaded_dbapi.connect(*arguments, **options)
     if on.dialect.name == "sqlite":
         _sqlite_pragmas(connection, None)

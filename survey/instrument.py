@@ -19,6 +19,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "instruments"
 TEXT_LIMIT = 500  # characters of a free answer (BOX.md, step 5)
+TEXT_BYTES = 3 * TEXT_LIMIT  # and bytes, as it is kept: three for a Chinese character, two for a new line
 NUMBER_LIMIT = 24  # characters of a typed number or date
 VOID = "void"  # two marks in one cell of a paper sheet (D-07)
 
@@ -272,7 +273,7 @@ def _read(form: Form, fields: Mapping[str, list[str]], *, paper: bool) -> tuple[
             faults.append(Fault(name=item.name, why=fault, value=given[0][:80]))
             continue
         if item.question.kind == "text":
-            texts[item.question.id] = given[0]
+            texts[item.question.id] = _words(given[0])
             continue
         value: Value = tuple(sorted(set(given))) if item.question.kind == "many" else given[0]
         answers.setdefault(item.subject, {})[item.question.id] = value
@@ -296,7 +297,8 @@ def _fault(question: Question, given: list[str], *, paper: bool) -> str | None:
     if len(given) > 1:
         return "too_many"
     if question.kind == "text":
-        return "too_long" if len(given[0]) > TEXT_LIMIT else None
+        words = _words(given[0])
+        return "too_long" if len(words) > TEXT_LIMIT or len(canonical(words)) - 2 > TEXT_BYTES else None
     if len(given[0]) > NUMBER_LIMIT:
         return "too_long"
     if question.kind == "date":
@@ -309,6 +311,14 @@ def _fault(question: Question, given: list[str], *, paper: bool) -> str | None:
     if question.most is not None and value > Decimal(question.most):
         return "out_of_range"
     return None
+
+
+_UNSEEN = {code: None for code in (*range(32), 127) if chr(code) != "\n"}
+
+
+def _words(text: str) -> str:
+    """A free answer without the characters nobody sees; a new line stays."""
+    return text.translate(_UNSEEN)
 
 
 def _is_date(text: str) -> bool:

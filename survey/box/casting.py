@@ -22,7 +22,7 @@ from survey.box import slip as slips
 from survey.box import writer
 from survey.box.collection import ALPHABET, Collection
 from survey.box.slip import Slip
-from survey.instrument import TEXT_LIMIT, Form, Reply, canonical
+from survey.instrument import TEXT_BYTES, Form, Reply, canonical
 from survey.schema import received as received_table
 
 SOURCES = ("phone", "paper", "rescue")
@@ -198,14 +198,14 @@ def _row(
     row["mac"] = keys.mac("ballot", house.collection, receipt.encode(), ciphertext).hex()
     if questions := form.text_questions():
         name = secrets.token_bytes(16)
-        sealed = keys.seal(words.ljust(remark_length(len(questions))))
+        sealed = keys.seal(words.ljust(remark_length(questions)))
         row["remark"] = [name.hex(), sealed.hex(), keys.mac("remark", house.collection, name, sealed).hex()]
     return row
 
 
-def remark_length(questions: int) -> int:
+def remark_length(questions: Sequence[str]) -> int:
     """Bytes a remark is padded to: every answer drops one, so that its presence says nothing."""
-    return questions * (TEXT_LIMIT * 6 + 80) + 2
+    return sum(len(canonical(question)) + TEXT_BYTES + 4 for question in questions) + 2
 
 
 def ballot_length(form: Form) -> int:

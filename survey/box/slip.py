@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flask_babel import gettext as _
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from survey.box.collection import ALPHABET
 from survey.box.keys import Keys
@@ -129,17 +129,6 @@ def _unspent(connection: Connection, keys: Keys, collection: str, text: str) -> 
     if found.state != "unspent":
         raise ValueError(_("这个测评码已经用过，不能更换") if found.state == "spent" else _("这个测评码已经作废"))
     return found
-
-
-def any_unspent(connection: Connection, collection: str) -> bytes | None:
-    """Some unspent slip of a link collection, found from a random place in the table."""
-    start = secrets.token_bytes(32)
-    for side in (slip.c.qr >= start, or_(slip.c.qr < start)):
-        query = select(slip.c.qr).where(slip.c.collection == collection, slip.c.state == "unspent", side)
-        found = connection.execute(query.order_by(slip.c.qr).limit(1)).scalar()
-        if found:
-            return bytes(found)
-    return None
 
 
 def _base32(number: int, length: int) -> str:

@@ -15,7 +15,6 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -28,7 +27,7 @@ from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import DBAPIError
 
 from survey import db
-from survey.box import mark, slip
+from survey.box import mark
 from survey.schema import box, remark
 
 WAIT = 8.0  # seconds an app waits for an answer before it honestly says "busy" (BOX_WAIT in the configuration)
@@ -66,6 +65,7 @@ _SQL = {
         "known": "SELECT tag FROM box WHERE collection=? AND receipt=?",
         "counted": "SELECT 1 FROM receipt WHERE collection=? AND receipt=?",
         "slip": "SELECT state FROM slip WHERE collection=? AND qr=?",
+        "unspent": "SELECT qr FROM slip WHERE collection=? AND state='unspent' AND qr>=? ORDER BY qr LIMIT 64",
         "drop": "INSERT INTO box (collection,receipt,ciphertext,mac,tag) VALUES (?,?,?,?,?)",
         "remark": "INSERT INTO remark (collection,remark,ciphertext,mac) VALUES (?,?,?,?)",
         "received": (
@@ -85,6 +85,7 @@ class Group:
     cursor: Any
     sums: dict[str, tuple[list[bytes], int]] = field(default_factory=dict)  # collection -> MACs, ballots
     states: dict[str, str | None] = field(default_factory=dict)
+    slips: dict[str, list[bytes]] = field(default_factory=dict)  # unspent ones of link collections, found and not yet taken
 
     @property
     def dialect(self) -> str:
@@ -100,6 +101,15 @@ class Group:
         self.run(name, *values)
         row = self.cursor.fetchone()
         return row[0] if row else None
+
+    def unspent(self, name: str) -> bytes | None:
+        """An unspent slip of a link collection, from a random place in the table; None where there is none."""
+        waiting = self.slips.setdefault(name, [])
+        for start in (os.urandom(32), b""):
+            if not waiting:
+                self.run("unspent", name, start)
+                waiting += [bytes(row[0]) for row in self.cursor.fetchall()]
+        return waiting.pop() if waiting else None
 
     def state(self, name: str) -> str | None:
         """The state a collection had when this transaction met it; spending asks again where it could have changed."""
@@ -157,7 +167,7 @@ class Store:
         if qr:
             return self._store(group, row, qr)
         for _ in range(8):  # another host may take the slip that was found; then another is looked for
-            found = slip.any_unspent(group.connection, name)
+            found = group.unspent(name)
             if found is None:
                 return "over_cap"
             answer = self._store(group, row, found)
@@ -290,7 +300,7 @@ def serve(url: str, instance: Path) -> None:
             client = key.fileobj  # type: ignore[assignment]
             chunk = b""
             with suppress(ConnectionError):
-                chunk = client.recv(1 << 20)
+                chunk = client.recv(1 << 16)
             if not chunk:
                 selector.unregister(client)
                 client.close()
@@ -351,7 +361,8 @@ def _send(to: socket.socket, message: object) -> None:
 
 # ---- the app's side ------------------------------------------------------------------------------------------------
 
-_mine = threading.local()
+# Idle connections, used by one thread at a time. Not of a thread: a server's own threads keep nothing between two requests.
+_idle: dict[tuple[str, Path], list[socket.socket]] = {}
 
 
 def store(url: str, instance: Path, rows: Sequence[Mapping[str, Any]], *, wait: float = WAIT) -> list[dict[str, str]]:
@@ -362,18 +373,20 @@ def store(url: str, instance: Path, rows: Sequence[Mapping[str, Any]], *, wait: 
     """
     until = time.monotonic() + wait
     while (left := until - time.monotonic()) > 0:
+        client = None
         try:
             client = _connected(url, instance, left)
             client.settimeout(left)
             _send(client, {"rows": list(rows)})
             answers: list[dict[str, str]] = _receive(client)
         except TimeoutError:
-            _forget(url, instance)
+            _forget(url, instance, client)
             break
         except (ConnectionError, OSError):
-            _forget(url, instance)
+            _forget(url, instance, client)
             time.sleep(0.02)
             continue
+        _idle.setdefault((url, instance), []).append(client)
         if any(answer["status"] == "failed" for answer in answers):
             raise Busy("票箱暂时写不进去")
         return answers
@@ -383,7 +396,7 @@ def store(url: str, instance: Path, rows: Sequence[Mapping[str, Any]], *, wait: 
 def _receive(client: socket.socket) -> list[dict[str, str]]:
     buffer = bytearray()
     while True:
-        chunk = client.recv(1 << 20)
+        chunk = client.recv(1 << 16)
         if not chunk:
             raise ConnectionError
         buffer += chunk
@@ -392,18 +405,16 @@ def _receive(client: socket.socket) -> list[dict[str, str]]:
 
 
 def _connected(url: str, instance: Path, wait: float) -> socket.socket:
-    pool: dict[tuple[str, Path], socket.socket] = _mine.__dict__.setdefault("pool", {})
-    if (url, instance) in pool:
-        return pool[url, instance]
+    with suppress(LookupError):
+        return _idle[url, instance].pop()
+    for other in list(_idle)[:-3]:  # a process serves one instance; tests pass through many, whose writers may then end
+        _forget(*other)
     address = instance / "run" / f"{_name(url)}.sock"
     until = time.monotonic() + wait
     while True:
         client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             _bound(client.connect, address)
-            while len(pool) > 3:  # a thread serves one instance; tests pass through many, whose writers may then end
-                pool.pop(next(iter(pool))).close()
-            pool[url, instance] = client
             return client
         except (FileNotFoundError, ConnectionRefusedError):
             client.close()
@@ -413,10 +424,10 @@ def _connected(url: str, instance: Path, wait: float) -> socket.socket:
             time.sleep(0.05)
 
 
-def _forget(url: str, instance: Path) -> None:
-    client = _mine.__dict__.get("pool", {}).pop((url, instance), None)
-    if client:
-        client.close()
+def _forget(url: str, instance: Path, client: socket.socket | None = None) -> None:
+    """Closes a connection that failed, and the idle ones, which go to the same writer."""
+    for each in [*_idle.pop((url, instance), []), *([client] if client else [])]:
+        each.close()
 
 
 def _start(url: str, instance: Path) -> None:

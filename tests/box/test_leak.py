@@ -9,6 +9,7 @@ import pytest
 from survey import db
 from survey.box import casting
 from survey.box import collection as collections
+from survey.instrument import canonical
 
 from .meeting import opened
 
@@ -52,7 +53,7 @@ def test_codes_receipts_addresses_and_agents_stand_in_no_log_page_file_or_table(
         pages.append(client.post(f"/v/{meeting.name}/cast", data={"slip": meeting.codes[3].code, "nonce": "x"}, **voter))
     with monkeypatch.context() as patch:
         patch.setattr(casting.slips, "find", lambda connection, *a: connection.exec_driver_sql("SELECT nothing FROM nowhere"))
-        patch.setattr(collections, "_LOOK", {column: "SELECT nothing FROM nowhere WHERE a = ? AND b = ?" for column in ("qr", "code")})
+        patch.setattr(collections, "_LOOK", dict.fromkeys(("qr", "code"), "SELECT nothing FROM nowhere WHERE a = ? AND b = ?"))
         pages.append(client.get(f"/v/{meeting.name}/{meeting.codes[4].token}", **voter))
         pages.append(client.post("/", data={"code": meeting.codes[4].code}, **voter))
     assert {page.status_code for page in pages} == {500}
@@ -85,3 +86,17 @@ def test_codes_receipts_addresses_and_agents_stand_in_no_log_page_file_or_table(
     assert ADDRESS.encode() not in everywhere and AGENT.encode() not in everywhere
     for receipt in receipts:
         assert receipt.encode() not in said  # in the published list, and in nothing that was said
+
+
+@pytest.mark.parametrize(
+    ("words", "fits"),
+    [("字" * 500, True), ("字" * 501, False), ("😀" * 375, True), ("😀" * 376, False), ("a\n" * 249 + "a", True), ("\"\\" * 250, True), ("\x01" * 900 + "字", True)],
+)
+def test_no_free_answer_is_longer_than_its_padding(app, words, fits):
+    form = opened(app, kind="opinion", mode="link", slips=1, people=1).form
+    [question] = form.text_questions()
+    reply, faults = form.read({f"q..{question}": [words]})
+    said = [fault.why for fault in faults if fault.name == f"q..{question}"]
+    assert said == ([] if fits else ["too_long"])
+    assert len(canonical(dict(reply.texts))) <= casting.remark_length(form.text_questions())
+    assert not fits or "\x01" not in reply.texts[question]
