@@ -45,6 +45,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     from flask_babel import Babel
 
     from survey import access, db, translations
+    from survey.phone import page
 
     instance = Path(str((config or {}).get("INSTANCE") or os.environ.get("INSTANCE") or ROOT / "instance")).resolve()
     app = Site(__name__, instance_path=str(instance))
@@ -74,7 +75,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     Babel(app, locale_selector=language)
     app.before_request(_first(lambda: db.prepare(db.engine())))
     _blueprints(app)
-    app.after_request(_headers)
+    app.after_request(_headers(page.style_hash()))
     access.check(app)
     return app
 
@@ -123,18 +124,25 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: blob:; "
-    "connect-src 'self'; form-action 'self'; worker-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'",
 }
+POLICY = (
+    "default-src 'none'; style-src 'self' {style}; script-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "form-action 'self'; worker-src 'self'; manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
 
 
-def _headers(response: Response) -> Response:
-    """The headers of every page, unless its view set them."""
-    given = {name.lower() for name, _ in response.headers}
-    for name, value in HEADERS.items():
-        if name.lower() not in given:
-            response.headers.add(name, value)
-    return response
+def _headers(style: str) -> Callable[[Response], Response]:
+    """Gives every page the headers its view did not set. `style`: the phone's style, which stands inside its pages."""
+    headers = {**HEADERS, "Content-Security-Policy": POLICY.format(style=style)}
+
+    def add(response: Response) -> Response:
+        given = {name.lower() for name, _ in response.headers}
+        for name, value in headers.items():
+            if name.lower() not in given:
+                response.headers.add(name, value)
+        return response
+
+    return add
 
 
 def _secret(instance: Path) -> bytes:

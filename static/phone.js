@@ -342,6 +342,6 @@ function holds(c, answers, subject) {
   window.addEventListener('pageshow', e => { if (e.persisted) { blank(); start(); outbox(); poll(); } });
   if (link && navigator.serviceWorker && window.caches) { /* only an extra: opens this page from a cold start without a network */
     navigator.serviceWorker.register('/worker.js', { scope: '/v/' })
-      .then(() => caches.open('ceping')).then(c => c.addAll([location.pathname, $('link[rel=stylesheet]').href, $('script[src]').src])).catch(() => {});
+      .then(() => caches.open('ceping')).then(c => c.addAll([location.pathname, $('script[src]').src])).catch(() => {});
   }
 })();

@@ -1,4 +1,4 @@
-/* Opens a survey's page, its style and its script where there is no network. It never sees or keeps an answer. */
+/* Opens a survey's page and its script where there is no network. It never sees or keeps an answer. */
 'use strict';
 self.addEventListener('install', () => self.skipWaiting());
 self.addEventListener('activate', e => e.waitUntil(self.clients.claim()));

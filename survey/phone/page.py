@@ -7,9 +7,10 @@ size; what is the voter's own is spliced in afterwards, as stored blocks between
 import gzip
 import struct
 import zlib
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -24,7 +25,7 @@ from survey.phone import blueprint
 
 OWN = "@@own@@"
 SIZES = ("normal", "large")
-ASSETS = {"phone.css": "text/css", "phone.js": "text/javascript"}
+SCRIPT = "phone.js"
 FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -174,15 +175,29 @@ def _file(path: Path, _changed: float) -> tuple[bytes, str]:
     return gzip.compress(content, 9, mtime=0), sha256(content).hexdigest()[:10]
 
 
-def packed(name: str) -> tuple[bytes, str]:
-    """A file of this face, compressed, and its fingerprint. Raises KeyError for any other."""
-    if name not in ASSETS:
-        raise KeyError(name)
-    path = Path(current_app.static_folder or "") / name
+def packed() -> tuple[bytes, str]:
+    """This face's script, compressed, and its fingerprint."""
+    path = Path(current_app.static_folder or "") / SCRIPT
     return _file(path, path.stat().st_mtime)
 
 
 @blueprint.app_template_global()
-def asset(name: str) -> str:
-    """The address of a file of this face: it changes with the content, so the browser may keep it for good."""
-    return f"/{name}?{packed(name)[1]}"
+def script() -> str:
+    """The address of this face's script: it changes with the content, so the browser may keep it for good."""
+    return f"/{SCRIPT}?{packed()[1]}"
+
+
+@cache
+def _style() -> str:
+    return (Path(__file__).parents[2] / "static" / "phone.css").read_text(encoding="utf-8")
+
+
+@blueprint.app_template_global()
+def style() -> Markup:
+    """This face's style, inside every page: a slow line waits once for the page, not once more for its look."""
+    return Markup(_style())
+
+
+def style_hash() -> str:
+    """What a Content-Security-Policy calls that style."""
+    return f"'sha256-{b64encode(sha256(_style().encode()).digest()).decode()}'"

@@ -1,4 +1,4 @@
-"""The face's style and script, compressed; the service worker's script, from the root so that it may answer for its pages."""
+"""The face's script, compressed; the service worker's script, from the root so that it may answer for its pages."""
 
 import gzip
 from pathlib import Path
@@ -9,13 +9,12 @@ from survey.access import respondent
 from survey.phone import blueprint, page
 
 
-@blueprint.get("/phone.css", endpoint="style", defaults={"name": "phone.css"})
-@blueprint.get("/phone.js", endpoint="script", defaults={"name": "phone.js"})
+@blueprint.get("/phone.js")
 @respondent
-def asset(name: str) -> Response:
-    """static/phone.css and static/phone.js; kept for good where the address bears the fingerprint."""
-    content, mark = page.packed(name)
-    response = Response(content, mimetype=page.ASSETS[name])
+def script() -> Response:
+    """static/phone.js; kept for good where the address bears the fingerprint."""
+    content, mark = page.packed()
+    response = Response(content, mimetype="text/javascript")
     if "gzip" in request.headers.get("Accept-Encoding", ""):
         response.headers["Content-Encoding"] = "gzip"
     else:

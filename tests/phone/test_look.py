@@ -125,14 +125,14 @@ def test_a_fault_takes_the_focus_and_is_named_at_its_field(app, site, phone):
     assert not violations(page)
 
 
-def test_a_first_visit_is_three_requests_and_at_most_15_kb(app, site, phone):
+def test_a_first_visit_is_two_requests_and_at_most_15_kb(app, site, phone):
     meeting = opened(app, people=8)
     page, asked = phone(), []
     page.on("request", lambda request: asked.append(request))
     page.goto(f"{site}/v/{meeting.name}/{meeting.codes[0].token}", wait_until="networkidle")
-    assert len(asked) == 3, [each.url for each in asked]
+    assert len(asked) == 2, [each.url for each in asked]
     assert sum(each.sizes()["responseBodySize"] for each in asked) <= 15 * 1024
-    assert len(pages.packed("phone.js")[0]) <= 8 * 1024
+    assert len(pages.packed()[0]) <= 8 * 1024
 
 
 def test_the_spliced_page_is_the_page(app):

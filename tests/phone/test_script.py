@@ -305,7 +305,7 @@ def test_a_cold_start_without_network_where_there_is_a_worker(survey, site, phon
     # An evaluated promise is waited for; `wait_for_function` would take the promise itself for true.
     page.evaluate("""async () => {
         await navigator.serviceWorker.ready;
-        while ((await (await caches.open('ceping')).keys()).length < 3) await new Promise(go => setTimeout(go, 20));
+        while ((await (await caches.open('ceping')).keys()).length < 2) await new Promise(go => setTimeout(go, 20));
     }""")
     context = page.context
     page.close()
