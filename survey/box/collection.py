@@ -10,18 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from flask import current_app
 from flask_babel import gettext as _
-from sqlalchemy import Boolean, Connection, delete, func, insert, select, update
+from sqlalchemy import Boolean, Connection, func, insert, select, update
 
 from survey import db, instrument, questionnaire
-from survey.box import keys
 from survey.instrument import Form, Rated
 from survey.schema import banner as banner_table
-from survey.schema import box, collection, comment, cycle, figures, fragment, person, receipt, received, remark, slip
+from survey.schema import collection, cycle, person, slip
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's: no I, L, O, U
 POSITIONS = ("captain", "deputy", "liaison", "member")
@@ -222,18 +219,6 @@ def league(connection: Connection, of: Collection) -> str:
     """The league of the collection's banner."""
     query = select(banner_table.c.league).where(banner_table.c.cycle == of.cycle, banner_table.c.banner == of.banner)
     return connection.execute(query).scalar() or ""
-
-
-def remove_trial(connection: Connection, name: str) -> None:
-    """Deletes a trial collection with all that is in it, and its keys. Raises ValueError for a real one."""
-    found = get(connection, name)
-    if found is None or not found.trial:
-        raise ValueError(_("只有试投可以清除"))
-    for table in (slip, box, remark, received, receipt, fragment, comment, figures, collection):
-        connection.execute(delete(table).where(table.c.collection == name))
-    store = keys.of(Path(current_app.config["INSTANCE"]), name)
-    if store.folder.exists():
-        store.destroy(*[path.name for path in store.folder.iterdir() if path.is_file()])
 
 
 def _from_row(row: Any) -> Collection:

@@ -29,7 +29,7 @@ from survey.box.fragment import Fragment
 from survey.box.keys import Keys
 from survey.box.officers import Refused
 from survey.instrument import Answers
-from survey.schema import box, collection, comment, cycle, fragment, receipt, received, remark
+from survey.schema import box, collection, comment, cycle, figures, fragment, receipt, received, remark
 from survey.schema import slip as slip_table
 
 ACCEPTABLE = frozenset({"mac", "remark", "mark", "slips", "issued"})  # checks two accounts may decide to go on in spite of
@@ -439,3 +439,17 @@ def void(connection: Connection, instance: Path, house: Collection, *, by: str, 
     if keys.folder.exists():
         keys.destroy(*[path.name for path in keys.folder.iterdir()])
     key_store.of_paper(instance, house.collection).destroy("key")
+
+
+def remove_trial(connection: Connection, instance: Path, name: str) -> None:
+    """Deletes a trial collection with all that is in it, its partitions and its keys. Raises ValueError for a real one."""
+    found = collections.get(connection, name)
+    if found is None or not found.trial:
+        raise ValueError(_("只有试投可以清除"))
+    for table in (slip_table, box, remark, received, receipt, fragment, comment, figures, collection):
+        connection.execute(delete(table).where(table.c.collection == name))
+    if connection.dialect.name == "postgresql":
+        _drop_partitions(connection, name)
+    store = key_store.of(instance, name)
+    if store.folder.exists():
+        store.destroy(*[path.name for path in store.folder.iterdir() if path.is_file()])

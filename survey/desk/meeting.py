@@ -463,7 +463,7 @@ def purge(collection: str) -> AnyResponse:
     own(collection)
     try:
         with db.deed() as connection:
-            collections.remove_trial(connection, collection)
+            sealing.remove_trial(connection, instance(), collection)
             figures.forget(connection, collection)
             _note(connection, "collection.purge", collection)
     except ValueError as fault:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, inspect, select, update
 
 from survey import db
 from survey.box import casting, fragment, keys, merkle, officers, opening, publish, sealing, slip, verify
@@ -438,9 +438,10 @@ def test_a_trial_is_removed_with_all_that_is_in_it_and_a_real_meeting_is_not(app
     meeting = opened(app, trial=True)
     meeting.vote(0)
     with db.deed() as connection:
-        collections.remove_trial(connection, meeting.name)
+        sealing.remove_trial(connection, meeting.instance, meeting.name)
     assert not rows_of(box, meeting) and not rows_of(slip_table, meeting) and meeting.house is None
     assert not any((meeting.instance / "keys" / meeting.name).iterdir())
+    assert not [name for name in inspect(app.extensions["engine"]).get_table_names() if meeting.name.lower() in name.lower()]
     real = opened(app, fresh=False)
     with db.deed() as connection, pytest.raises(ValueError):
-        collections.remove_trial(connection, real.name)
+        sealing.remove_trial(connection, real.instance, real.name)
