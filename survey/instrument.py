@@ -273,7 +273,8 @@ def _read(form: Form, fields: Mapping[str, list[str]], *, paper: bool) -> tuple[
             faults.append(Fault(name=item.name, why=fault, value=given[0][:80]))
             continue
         if item.question.kind == "text":
-            texts[item.question.id] = _words(given[0])
+            if words := _words(given[0]):
+                texts[item.question.id] = words
             continue
         value: Value = tuple(sorted(set(given))) if item.question.kind == "many" else given[0]
         answers.setdefault(item.subject, {})[item.question.id] = value
@@ -313,11 +314,11 @@ def _fault(question: Question, given: list[str], *, paper: bool) -> str | None:
     return None
 
 
-_UNSEEN = {code: None for code in (*range(32), 127) if chr(code) != "\n"}
+_UNSEEN = dict.fromkeys(code for code in (*range(32), 127, *range(0xD800, 0xE000)) if chr(code) != "\n")
 
 
 def _words(text: str) -> str:
-    """A free answer without the characters nobody sees; a new line stays."""
+    """A free answer without control characters and halves of characters, which no text can keep; a new line stays."""
     return text.translate(_UNSEEN)
 
 

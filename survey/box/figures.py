@@ -60,8 +60,3 @@ def enter(connection: Connection, house: Collection, account: str, new: Figures)
             after=values,
         )
     return True
-
-
-def forget(connection: Connection, collection: str) -> None:
-    """Deletes what was entered for a trial that is purged."""
-    connection.execute(delete(figures).where(figures.c.collection == collection))

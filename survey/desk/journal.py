@@ -35,6 +35,7 @@ def journal() -> str:
         count=count,
         head=head,
         deed_name=deed_name,
+        deeds=deed_names(),
         lines=lines,
     )
 
@@ -62,7 +63,12 @@ def export_journal() -> Response:
 
 def deed_name(deed: str) -> str:
     """A deed in words; one not known here as it is written."""
-    texts: dict[str, str] = {
+    return deed_names().get(deed, deed)
+
+
+def deed_names() -> dict[str, str]:
+    """Deeds in words, as the filter offers them."""
+    return {
         "account.create": _("建账号"),
         "account.change": _("改账号"),
         "account.reset": _("重置账号"),
@@ -103,7 +109,6 @@ def deed_name(deed: str) -> str:
         "material.remove": _("删去材料"),
         "questionnaire.add": _("上传问卷"),
     }
-    return texts.get(deed, deed)
 
 
 def key_name(key: str) -> str:

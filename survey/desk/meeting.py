@@ -464,14 +464,10 @@ def purge(collection: str) -> AnyResponse:
     try:
         with db.deed() as connection:
             sealing.remove_trial(connection, instance(), collection)
-            figures.forget(connection, collection)
             _note(connection, "collection.purge", collection)
     except ValueError as fault:
         flash(str(fault), "error")
         return _back(collection)
-    store = keys.of(instance(), collection)
-    if store.folder.exists():
-        store.destroy(*[path.name for path in store.folder.iterdir() if path.is_file()])
     flash(_("试投已清除。"))
     return redirect(url_for("desk.meetings"))
 

@@ -92,7 +92,7 @@ def test_codes_receipts_addresses_and_agents_stand_in_no_log_page_file_or_table(
     ("words", "fits"),
     [
         ("字" * 500, True), ("字" * 501, False), ("😀" * 375, True), ("😀" * 376, False), ("a\n" * 249 + "a", True),
-        ("\"\\" * 250, True), ("\x01" * 900 + "字", True),
+        ("\"\\" * 250, True), ("\x01" * 900 + "字", True), ("字\ud800", True),
     ],
 )  # fmt: skip
 def test_no_free_answer_is_longer_than_its_padding(app, words, fits):
