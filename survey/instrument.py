@@ -119,6 +119,12 @@ class Item:
         """The field's name in a page: `q.<subject>.<question>`."""
         return f"q.{self.subject}.{self.question.id}"
 
+    @cached_property
+    def plain(self) -> bool:
+        """Whether any one of its options alone is a right answer, whatever else was said."""
+        question = self.question
+        return question.kind == "one" and not (self.part.show_if or question.show_if or question.constraint)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
@@ -183,21 +189,6 @@ class Form:
         """
         return _read(self, fields, paper=paper)
 
-    def longest(self) -> int:
-        """Bytes of the longest canonical answers this form allows: the fixed length of its ballots."""
-        full: dict[str, dict[str, str]] = {}
-        for item in self.items():
-            question = item.question
-            if question.kind in ("text", "note"):
-                continue
-            size = max([len(option.id) for option in question.options] + [len(VOID)])
-            if question.kind == "many":
-                size = sum(len(option.id) + 3 for option in question.options)
-            elif question.kind != "one":
-                size = NUMBER_LIMIT
-            full.setdefault(item.subject, {})[question.id] = "x" * size
-        return len(canonical(full)) + 8
-
     def text_questions(self) -> tuple[str, ...]:
         """Ids of the free-text questions."""
         return self._texts
@@ -260,7 +251,11 @@ def _read(form: Form, fields: Mapping[str, list[str]], *, paper: bool) -> tuple[
     texts: dict[str, str] = {}
     faults: list[Fault] = []
     for item in form.items():
-        given = [value for value in map(str.strip, fields.get(item.name, ())) if value]
+        values = fields.get(item.name, ())
+        if item.plain and len(values) == 1 and values[0] in item.question.choices:
+            answers.setdefault(item.subject, {})[item.question.id] = values[0]
+            continue
+        given = [value for value in map(str.strip, values) if value]
         if item.question.kind == "note" or not (given or item.question.required):
             continue
         if not (holds(item.part.show_if, answers, item.subject) and holds(item.question.show_if, answers, item.subject)):

@@ -5,7 +5,6 @@ BOX.md, steps 4 and 5.
 
 import hashlib
 import hmac
-import json
 import re
 import secrets
 from collections.abc import Sequence
@@ -18,8 +17,8 @@ from sqlalchemy import func, select
 from survey import db
 from survey.box import collection as collections
 from survey.box import keys as key_store
+from survey.box import packing, writer
 from survey.box import slip as slips
-from survey.box import writer
 from survey.box.collection import ALPHABET, Collection
 from survey.box.slip import Slip
 from survey.instrument import TEXT_BYTES, Form, Reply, canonical
@@ -175,8 +174,8 @@ def _row(
     house: Collection, form: Form, keys: key_store.Keys, ballot: Ballot, found: Slip | None, source: str
 ) -> dict[str, object]:
     voice = found.voice if found and found.voice else ballot.voice
-    content = canonical({"voice": voice, "answers": ballot.reply.answers})
-    words = canonical(dict(ballot.reply.texts))
+    content = packing.of(house.form or "").pack(voice, ballot.reply.answers)
+    words = canonical(dict(ballot.reply.texts)) if ballot.reply.texts else b"{}"
     nonce = ballot.nonce.encode()
     receipt = receipt_id(house.collection, ballot.nonce)
     row: dict[str, object] = {
@@ -191,9 +190,7 @@ def _row(
     }
     if not keys.has("public"):
         return row  # ended: the writer only says so, or finds the receipt
-    if len(content) > (house.length or 0):
-        raise ValueError("a ballot longer than its form allows")  # its length would tell it apart
-    ciphertext = keys.seal(content.ljust(house.length or 0))
+    ciphertext = keys.seal(content)
     row["ciphertext"] = ciphertext.hex()
     row["mac"] = keys.mac("ballot", house.collection, receipt.encode(), ciphertext).hex()
     if questions := form.text_questions():
@@ -206,12 +203,6 @@ def _row(
 def remark_length(questions: Sequence[str]) -> int:
     """Bytes a remark is padded to: every answer drops one, so that its presence says nothing."""
     return sum(len(canonical(question)) + TEXT_BYTES + 4 for question in questions) + 2
-
-
-def ballot_length(form: Form) -> int:
-    """Bytes every ballot of a form is padded to."""
-    voices = max([len(option.id) for option in form.instrument.voices] + [0])
-    return form.longest() + voices + 32
 
 
 def _stored(rows: list[dict[str, object]]) -> list[dict[str, str]]:
@@ -257,12 +248,6 @@ def received(collection_id: str) -> int:
             received_table.c.collection == collection_id
         )
         return int(connection.execute(query).scalar_one())
-
-
-def opened(plain: bytes) -> dict[str, object]:
-    """The content of a decrypted ballot or remark, without its padding. Raises ValueError where it is not one."""
-    content: dict[str, object] = json.loads(plain)
-    return content
 
 
 def _keys(collection_id: str) -> key_store.Keys:

@@ -10,6 +10,7 @@ import hmac
 import json
 import os
 import secrets
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -33,10 +34,11 @@ class WrongPassword(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The folder of one collection's keys; files are read when asked for, and never cached beyond this object."""
+    """The folder of one collection's keys; a file is read when it is first asked for, and kept as long as this object."""
 
     folder: Path
     _read: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    _signer: list[nacl.signing.SigningKey] = field(default_factory=list, repr=False, compare=False)
 
     def get(self, name: str) -> bytes:
         """A key's bytes. Raises FileNotFoundError when it was never made, or is destroyed."""
@@ -74,7 +76,7 @@ class Keys:
                 os.link(part, path)
             os.unlink(part)
         sync_folder(self.folder)
-        self._read.pop(name, None)
+        self._forget(name)
 
     def destroy(self, *names: str) -> None:
         """Overwrites and removes keys; those already gone are no fault."""
@@ -86,9 +88,13 @@ class Keys:
                     file.flush()
                     os.fsync(file.fileno())
                 path.unlink()
-            self._read.pop(name, None)
+            self._forget(name)
         if self.folder.exists():
             sync_folder(self.folder)
+
+    def _forget(self, name: str) -> None:
+        self._read.pop(name, None)
+        self._signer.clear()
 
     # ---- what they are for -------------------------------------------------------------------------------------
 
@@ -107,20 +113,47 @@ class Keys:
 
     def sign(self, text: bytes) -> bytes:
         """The Ed25519 signature of a receipt, 64 bytes."""
-        return nacl.signing.SigningKey(self.get("sign")).sign(text).signature
+        return self._signing().sign(text).signature
 
     def verify_key(self) -> bytes:
         """The public key receipts are checked with."""
-        return bytes(nacl.signing.SigningKey(self.get("sign")).verify_key)
+        return bytes(self._signing().verify_key)
+
+    def _signing(self) -> nacl.signing.SigningKey:
+        if not self._signer:
+            self._signer.append(nacl.signing.SigningKey(self.get("sign")))
+        return self._signer[0]
 
     def seal(self, plain: bytes) -> bytes:
         """A libsodium sealed box: whoever holds the public key can only drop in."""
         return SealedBox(PublicKey(self.get("public"))).encrypt(plain)
 
 
+_kept: dict[str, tuple[int, Keys]] = {}  # folder -> when it last changed, its keys
+
+
 def of(instance: Path, collection: str) -> Keys:
-    """The keys of a collection."""
-    return Keys(instance / "keys" / collection)
+    """The keys of a collection. Every vote needs five of them: those read are kept until anything in the folder changes.
+
+    A folder that changed in the last second is not trusted to show another change by its time, so nothing of it is kept.
+    """
+    place = f"{instance}/keys/{collection}"
+    try:
+        changed = os.stat(place).st_mtime_ns
+    except FileNotFoundError:
+        _kept.pop(place, None)
+        return Keys(Path(place))
+    kept = _kept.get(place)
+    if kept and kept[0] == changed:
+        return kept[1]
+    for old in list(_kept)[:-15]:
+        _kept.pop(old, None)
+    found = Keys(Path(place))
+    if time.time_ns() - changed > 1_000_000_000:
+        _kept[place] = (changed, found)
+    else:
+        _kept.pop(place, None)
+    return found
 
 
 def of_paper(instance: Path, collection: str) -> Keys:

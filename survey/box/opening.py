@@ -11,9 +11,9 @@ from flask_babel import gettext as _
 from sqlalchemy import Connection, func, select, text
 
 from survey import instrument, journal
-from survey.box import casting, merkle, officers, slip
 from survey.box import collection as collections
 from survey.box import keys as key_store
+from survey.box import merkle, officers, packing, slip
 from survey.box.collection import Collection
 from survey.box.officers import Refused
 from survey.instrument import canonical
@@ -104,7 +104,7 @@ def open_box(
         }
     }  # fmt: skip
     collections.change(
-        connection, house.collection, state="open", form=frozen, length=casting.ballot_length(form), opened_on=now,
+        connection, house.collection, state="open", form=frozen, length=packing.Packing(form).length, opened_on=now,
         reasons={**house.reasons, **given}, published=published,
     )  # fmt: skip
     journal.record(connection, account=by, deed="collection.open", subject=house.collection, reasons=given)

@@ -22,8 +22,7 @@ from survey import db, journal
 from survey.box import collection as collections
 from survey.box import fragment as fragments
 from survey.box import keys as key_store
-from survey.box import mark, merkle, opening, slip, writer
-from survey.box.casting import opened
+from survey.box import mark, merkle, opening, packing, slip, writer
 from survey.box.collection import Collection
 from survey.box.fragment import Fragment
 from survey.box.keys import Keys
@@ -282,14 +281,14 @@ def _decrypted(
     connection: Connection, house: Collection, secret: PrivateKey, without: Sequence[str]
 ) -> dict[str, tuple[str, Answers]]:
     ballots: dict[str, tuple[str, Answers]] = {}
+    packed = packing.of(house.form or "")
     damaged = []
     for row in connection.execute(select(box.c.receipt, box.c.ciphertext).where(box.c.collection == house.collection)):
         if row.receipt in without:
             continue
         try:
-            content: Any = opened(key_store.open_ballot(secret, bytes(row.ciphertext)))
-            ballots[row.receipt] = (content["voice"], content["answers"])
-        except (nacl.exceptions.CryptoError, ValueError, KeyError):
+            ballots[row.receipt] = packed.unpack(key_store.open_ballot(secret, bytes(row.ciphertext)))
+        except (nacl.exceptions.CryptoError, ValueError):
             damaged.append(row.receipt)
     if damaged:
         raise Broken([Evidence(check="open", text=_("%(n)s 张票打不开", n=len(damaged)), receipts=tuple(damaged))])
@@ -307,7 +306,7 @@ def _words(connection: Connection, house: Collection, secret: PrivateKey, withou
     for row in connection.execute(select(remark.c.remark, remark.c.ciphertext).where(remark.c.collection == house.collection)):
         if bytes(row.remark) in without:
             continue
-        found += [(q, str(words)) for q, words in opened(key_store.open_ballot(secret, bytes(row.ciphertext))).items()]
+        found += [(q, str(words)) for q, words in json.loads(key_store.open_ballot(secret, bytes(row.ciphertext))).items()]
     return found
 
 

@@ -1,6 +1,5 @@
 """The seal: what is found when something was done to the box, what is left afterwards, and what anyone can check."""
 
-import json
 import os
 import signal
 import subprocess
@@ -13,8 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, inspect, select, update
 
 from survey import db
-from survey.box import casting, fragment, keys, merkle, officers, opening, publish, sealing, slip, verify
 from survey.box import collection as collections
+from survey.box import fragment, keys, merkle, officers, opening, packing, publish, sealing, slip, verify
 from survey.schema import account, box, receipt, remark
 from survey.schema import fragment as fragment_table
 from survey.schema import slip as slip_table
@@ -84,9 +83,7 @@ def copy(meeting):
 def stuff(meeting):
     """A ballot made with the public key, with the slip to go with it: only its MAC is wrong."""
     form = meeting.form
-    sealed = keys.of(meeting.instance, meeting.name).seal(
-        json.dumps({"voice": "", "answers": {}}).encode().ljust(casting.ballot_length(form))
-    )
+    sealed = keys.of(meeting.instance, meeting.name).seal(packing.Packing(form).pack("", {}))
     with db.deed() as c:
         row = {"collection": meeting.name, "receipt": "1111111111", "ciphertext": sealed, "mac": os.urandom(32), "tag": b""}
         c.execute(insert(box).values(row))
