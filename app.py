@@ -33,7 +33,7 @@ class Forms(SecureCookieSessionInterface):
     """Flask's signed cookie of the desk's forms. A voter has none, so nothing is made ready to read one."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if self.get_cookie_name(app) not in request.cookies:
+        if self.get_cookie_name(app) not in request.environ.get("HTTP_COOKIE", ""):
             return self.session_class()
         return super().open_session(app, request)
 
@@ -56,6 +56,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         MAX_CONTENT_LENGTH=UPLOAD_LIMIT,
         MAX_FORM_MEMORY_SIZE=4 * 1024 * 1024,
         MAX_FORM_PARTS=5000,
+        WTF_CSRF_CHECK_DEFAULT=False,  # `_blueprints` asks for it
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
         SESSION_COOKIE_NAME="desk-form",
@@ -101,9 +102,13 @@ def _blueprints(app: Flask) -> None:
     app.register_blueprint(phone.blueprint)
     app.register_blueprint(desk.blueprint)
     app.register_blueprint(paper.blueprint)
-    for view in app.view_functions.values():
-        if getattr(view, "who", ())[:1] == ("respondent",):
-            csrf.exempt(view)
+
+    @app.before_request
+    def protect() -> None:
+        """A post needs the form's token, but for a respondent's, who has no cookie another site could use."""
+        view = app.view_functions.get(request.endpoint or "")
+        if view and getattr(view, "who", ())[:1] != ("respondent",):
+            csrf.protect()
 
 
 def language() -> str:
@@ -111,10 +116,10 @@ def language() -> str:
     if not has_request_context():
         return "zh"
     try:
-        asked = request.values.get("lang", "")
+        asked = request.args.get("lang") or request.form.get("lang", "")
     except RequestEntityTooLarge:  # the page that says so has a language too
-        asked = request.args.get("lang", "")
-    if asked not in LANGUAGES and request.cookies.get("desk-form"):
+        asked = ""
+    if asked not in LANGUAGES and "desk-form" in request.environ.get("HTTP_COOKIE", ""):
         asked = session.get("lang", "")
     return asked if asked in LANGUAGES else "zh"
 
@@ -137,9 +142,7 @@ def _headers(style: str) -> Callable[[Response], Response]:
 
     def add(response: Response) -> Response:
         given = {name.lower() for name, _ in response.headers}
-        for name, value in headers.items():
-            if name.lower() not in given:
-                response.headers.add(name, value)
+        response.headers.extend([(name, value) for name, value in headers.items() if name.lower() not in given])
         return response
 
     return add

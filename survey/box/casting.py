@@ -251,4 +251,4 @@ def received(collection_id: str) -> int:
 
 
 def _keys(collection_id: str) -> key_store.Keys:
-    return key_store.of(Path(current_app.config["INSTANCE"]), collection_id)
+    return key_store.of(current_app.config["INSTANCE"], collection_id)

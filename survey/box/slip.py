@@ -41,8 +41,9 @@ class Slip:
 
 def plain(text: str) -> str:
     """A typed or scanned text as it was printed: full width, case, spaces, dashes, O/0 and I, L/1 forgiven."""
-    narrow = "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else c for c in text)
-    return narrow.upper().translate(_READ_AS)
+    if not text.isascii():
+        text = "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else c for c in text)
+    return text.upper().translate(_READ_AS)
 
 
 def make(connection: Connection, keys: Keys, collection: str, *, voice: str, medium: str, number: int) -> list[Code]:

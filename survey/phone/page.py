@@ -31,7 +31,7 @@ FOREVER = "public, max-age=31536000, immutable"
 
 def size(house: Collection | None = None) -> str:
     """normal or large: what was asked for, else what the printed code carries."""
-    asked = request.values.get("size", "")
+    asked = request.args.get("size") or request.form.get("size", "")
     return asked if asked in SIZES else "large" if house and house.large else "normal"
 
 

@@ -277,7 +277,7 @@ def _marked(reply: Reply) -> int:
 
 
 def _qr(house: Collection, receipt: str) -> str:
-    root = current_app.config["PUBLIC_URL"] or request.url_root.rstrip("/")
+    root = current_app.config["PUBLIC_URL"] or f"{request.scheme}://{request.host}{request.root_path.rstrip('/')}"
     return qr.picture(f"{root}/published/{house.collection}#", receipt)
 
 

@@ -2,7 +2,7 @@
 
 With version and mask fixed, every module of a QR code is an affine function of the bits it carries (the check symbols are a
 linear code, the mask is added last). So the code of one receipt is the code of a blank one, XORed with one difference for
-each bit in which the receipt differs: the library draws a few dozen codes for an address, and no more.
+each bit in which the receipt differs: the library draws a few dozen codes for an address, and no more. A picture of a few hundred bytes is stored as it is.
 """
 
 import struct
@@ -22,12 +22,10 @@ def picture(head: str, receipt: str) -> str:
     """The code of `head + receipt` as a PNG in a `data:` address. The receipt is ASCII."""
     length = len(receipt)
     modules, side = _drawn(head, bytes(length))
-    for place, byte in enumerate(receipt.encode("ascii")):
-        for bit in range(8):
-            if byte >> bit & 1:
-                modules ^= _difference(head, length, place, bit)
+    for place, letter in enumerate(receipt.encode("ascii")):
+        modules ^= _letter(head, length, place, letter)
     rows = modules.to_bytes(side * (1 + _width(side)))
-    parts = ((b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
+    parts = ((b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)), (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b""))
     chunks = (struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in parts)
     return "data:image/png;base64," + b64encode(b"\x89PNG\r\n\x1a\n" + b"".join(chunks)).decode()
 
@@ -37,10 +35,15 @@ def _width(side: int) -> int:
 
 
 @lru_cache(maxsize=8192)
-def _difference(head: str, length: int, place: int, bit: int) -> int:
-    tail = bytearray(length)
-    tail[place] = 1 << bit
-    return _drawn(head, bytes(length))[0] ^ _drawn(head, bytes(tail))[0]
+def _letter(head: str, length: int, place: int, letter: int) -> int:
+    """What one letter changes in the code of a blank receipt: the sum of what its bits change."""
+    modules = 0
+    for bit in range(8):
+        if letter >> bit & 1:
+            tail = bytearray(length)
+            tail[place] = 1 << bit
+            modules ^= _drawn(head, bytes(length))[0] ^ _drawn(head, bytes(tail))[0]
+    return modules
 
 
 @lru_cache(maxsize=128)
