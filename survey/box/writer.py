@@ -32,6 +32,7 @@ from survey.schema import box, remark
 
 WAIT = 8.0  # seconds an app waits for an answer before it honestly says "busy" (BOX_WAIT in the configuration)
 GROUP = 256  # ballots to a commit at most
+LINGER = 0.003  # seconds at most, and a quarter of the last commit's time, that a commit waits for more to join it
 _SIZE = struct.Struct(">I")
 
 
@@ -284,34 +285,63 @@ def serve(url: str, instance: Path) -> None:
     _bound(listener.bind, address)
     listener.listen(512)
     store = Store(db.make_engine(url), instance)
-    selector = selectors.DefaultSelector()
-    selector.register(listener, selectors.EVENT_READ)
-    buffers: dict[socket.socket, bytearray] = {}
-    alone_since = time.monotonic()
+    clients = _Clients(listener)
     waiting: list[tuple[socket.socket, dict[str, Any]]] = []
-    while buffers or time.monotonic() - alone_since < 10:
-        for key, _ in selector.select(0 if waiting else 1.0):
-            if key.fileobj is listener:
-                client, _ = listener.accept()
+    took = 0.0  # seconds the last commit took
+    while clients.any():
+        waiting += clients.messages(0 if waiting else 1.0)
+        if not waiting:
+            continue
+        until = time.monotonic() + min(took / 4, LINGER)
+        while (left := until - time.monotonic()) > 0 and len(waiting) < clients.number():
+            waiting += clients.messages(left)  # those answered together come back together
+        group, waiting = _fitting(waiting)
+        began = time.monotonic()
+        _store(store, group)
+        took = time.monotonic() - began
+
+
+class _Clients:
+    """The app processes' connections, and what they have sent so far."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listener, selectors.EVENT_READ)
+        self._buffers: dict[socket.socket, bytearray] = {}
+        self._alone_since = time.monotonic()
+
+    def any(self) -> bool:
+        """Whether somebody is connected, or was a moment ago."""
+        return bool(self._buffers) or time.monotonic() - self._alone_since < 10
+
+    def number(self) -> int:
+        """How many are connected."""
+        return len(self._buffers)
+
+    def messages(self, wait: float) -> list[tuple[socket.socket, dict[str, Any]]]:
+        """What has arrived whole, from whom; waits at most `wait` seconds for anything at all."""
+        found: list[tuple[socket.socket, dict[str, Any]]] = []
+        for key, _ in self._selector.select(wait):
+            if key.fileobj is self._listener:
+                client, _ = self._listener.accept()
                 client.setblocking(True)
-                buffers[client] = bytearray()
-                selector.register(client, selectors.EVENT_READ)
+                self._buffers[client] = bytearray()
+                self._selector.register(client, selectors.EVENT_READ)
                 continue
             client = key.fileobj  # type: ignore[assignment]
             chunk = b""
             with suppress(ConnectionError):
                 chunk = client.recv(1 << 16)
             if not chunk:
-                selector.unregister(client)
+                self._selector.unregister(client)
                 client.close()
-                del buffers[client]
-                alone_since = time.monotonic()
+                del self._buffers[client]
+                self._alone_since = time.monotonic()
                 continue
-            buffers[client] += chunk
-            waiting += [(client, message) for message in _messages(buffers[client])]
-        if waiting:
-            group, waiting = _fitting(waiting)
-            _store(store, group)
+            self._buffers[client] += chunk
+            found += [(client, message) for message in _messages(self._buffers[client])]
+        return found
 
 
 def _fitting(waiting: list[tuple[socket.socket, dict[str, Any]]]) -> tuple[list[Any], list[Any]]:
