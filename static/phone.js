@@ -161,13 +161,15 @@ function holds(c, answers, subject) {
   if (unsent().length) flush();
   if (!form) return;
 
-  /* ---- one step at a time ---- */
-  const steps = all('.step', form), back = $('#back'), next = $('#next'), go = $('#go'), switches = all('nav button');
+  /* ---- a screen at a time: of a ballot a person, of a survey a question ---- */
+  const steps = all('.step', form), single = form.dataset.kind === 'opinion', where = $('#at'), back = $('#back'), next = $('#next'), go = $('#go'), switches = all('nav button');
   const mine = location.pathname === '/v/' + C || location.pathname === '/v/' + C + '/' + slip; /* a page that can be fetched again */
   const rule = (e, k) => { const p = '_' + k; if (!(p in e)) e[p] = e.dataset[k] ? JSON.parse(e.dataset[k]) : null; return e[p]; };
   const inputs = e => all('input,textarea', e).filter(i => i.name && i.type !== 'hidden'), pick = i => i.type === 'radio' || i.type === 'checkbox';
   const values = q => inputs(q).filter(i => pick(i) ? i.checked : i.value.trim()).map(i => i.value.trim());
-  let at = 0, done = false, seen = { open: steps, blanks: [], faults: [], fields: {} };
+  const screen = q => single ? q : q.closest('.step'), card = s => s.closest('.step');
+  const bare = (e, without) => { const c = e.cloneNode(true); all(without, c).forEach(x => x.remove()); return c.textContent.trim(); };
+  let at = 0, now = null, done = false, seen = { open: [], blanks: [], faults: [], fields: {} };
   function wrong(q, v) {
     const d = q.dataset, n = Number(v[0]);
     if (d.most && v.length > d.most) return say('most', { n: d.most });
@@ -181,14 +183,14 @@ function holds(c, answers, subject) {
     const answers = {}, found = { open: [], blanks: [], faults: [], fields: {}, marks: 0 };
     steps.forEach(step => {
       const s = step.dataset.s || '', on = holds(rule(step, 'if'), answers, s);
-      let any = false;
       all('.q', step).forEach(q => {
-        q.hidden = !(on && holds(rule(q, 'if'), answers, s));
-        if (q.hidden) return;
-        any = true;
+        const asked = on && holds(rule(q, 'if'), answers, s), its = screen(q);
+        q.hidden = !asked || (single && q !== now);
+        if (!asked) return;
+        if (!found.open.includes(its)) found.open.push(its);
         const v = values(q), name = q.id, d = q.dataset;
         if (!v.length) {
-          if (d.required) found.faults.push([q, name === 'voice' ? W.voice : W.required]); else if (d.kind !== 'text' && d.kind !== 'note') found.blanks.push([q, step]);
+          if (d.required) found.faults.push([q, name === 'voice' ? W.voice : W.required]); else if (d.kind !== 'text' && d.kind !== 'note') found.blanks.push(q);
           return;
         }
         let why = wrong(q, v);
@@ -199,31 +201,34 @@ function holds(c, answers, subject) {
         if (why) { found.faults.push([q, why]); return; }
         if (name !== 'voice') { found.fields[name] = v; if (d.kind !== 'text') found.marks += 1; }
       });
-      if (any) found.open.push(step);
     });
     seen = found;
     return found;
   }
   function show(n, focus) {
     walk();
-    const on = seen.open, now = on[at = Math.max(0, Math.min(n, on.length - 1))];
-    steps.forEach(s => { s.hidden = s !== now; });
-    all('.first').forEach(e => { e.hidden = at > 0; });
+    now = seen.open[Math.max(0, Math.min(n, seen.open.length - 1))];
+    walk();
+    steps.forEach(s => { s.hidden = s !== card(now); });
     form.hidden = false; last.hidden = true;
     arrows();
+    all('.first').forEach(e => { e.hidden = at > 0; });
     if (focus) { now.tabIndex = -1; now.focus({ preventScroll: true }); scrollTo(0, 0); }
   }
   function arrows() {
-    const on = seen.open, end = at >= on.length - 1, now = on[at];
-    if (!now.dataset.who) { let p = $('.at', now); if (!p) { p = element('p', '', 'at who'); now.insertBefore(p, now.firstChild); } p.textContent = say('at', { n: at + 1, of: on.length }); }
+    const on = seen.open, end = now === on[on.length - 1], counted = on.filter(s => s.dataset.kind !== 'note');
+    at = Math.max(0, on.indexOf(now));
+    where.hidden = !single || !counted.includes(now);
+    where.textContent = where.hidden ? '' : say('at', { n: counted.indexOf(now) + 1, of: counted.length });
     back.hidden = at === 0; next.hidden = end; go.hidden = !end;
     const label = (b, s) => { b.textContent = s && s.dataset.who ? b.dataset.person : b.dataset.step; };
     label(next, on[at + 1]); label(back, on[at - 1]);
   }
+  const named = () => { const e = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1))), q = e && e.closest('.q'); return q ? seen.open.indexOf(screen(q)) : -1; };
   const step = n => { show(n, true); keep(); if (mine) history.pushState({ at }, ''); };
   next.onclick = () => step(at + 1);
   back.onclick = () => { if (mine && history.state && history.state.at === at && at > 0) history.back(); else step(at - 1); };
-  window.addEventListener('popstate', e => { if (!done) show(e.state ? e.state.at : 0, true); });
+  window.addEventListener('popstate', e => { if (!done) { show(e.state ? e.state.at : named(), true); keep(); } });
 
   /* ---- the draft, kept on every change until it is sent ---- */
   function marks() { const f = {}; inputs(form).forEach(i => { if (pick(i) ? i.checked : i.value) (f[i.name] = f[i.name] || []).push(i.value); }); return f; }
@@ -246,15 +251,15 @@ function holds(c, answers, subject) {
   });
   form.addEventListener('input', e => { if (!pick(e.target)) keep(); });
   function blank() { inputs(form).forEach(i => { if (pick(i)) i.checked = false; else i.value = ''; }); all('.q', form).forEach(q => tell(q, '')); }
-  function fresh() {
+  function fresh(asked) { /* asked for by a tap, which the focus follows */
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     form.elements.nonce.value = Array.from(bytes, b => (b + 256).toString(16).slice(1)).join('');
-    kept.drop(draftKey); blank(); done = false; waits = ''; last.classList.remove('done'); offer(false); show(0, true);
+    kept.drop(draftKey); blank(); done = false; waits = ''; last.classList.remove('done'); offer(false); show(0, Boolean(asked));
     if (mine) history.replaceState({ at: 0 }, '');
   }
   const afresh = $('#afresh');
   function offer(yes) { if (afresh) afresh.hidden = !yes; }
-  if (afresh) $('button', afresh).onclick = () => { if (link) fresh(); else { kept.drop(draftKey); blank(); offer(false); show(0, true); } };
+  if (afresh) $('button', afresh).onclick = e => { if (link) fresh(e); else { kept.drop(draftKey); blank(); offer(false); show(0, true); } };
 
   /* ---- check and send ---- */
   form.addEventListener('submit', e => {
@@ -268,15 +273,15 @@ function holds(c, answers, subject) {
     const large = root.classList.toggle('large'), words = b.textContent;
     form.elements.size.value = large ? 'large' : 'normal'; b.textContent = b.dataset.alt; b.dataset.alt = words;
   }; });
-  const title = q => { const l = $('legend,label', q).cloneNode(true); all('small', l).forEach(s => s.remove()); return l.textContent.trim(); };
+  const title = q => bare($('legend,label', q), 'small,.no');
   function review() {
     walk();
-    if (seen.faults.length) { seen.faults.forEach(f => tell(f[0], f[1])); show(seen.open.indexOf(seen.faults[0][0].closest('.step')), true); const i = inputs(seen.faults[0][0])[0]; if (i) i.focus(); return; }
+    if (seen.faults.length) { seen.faults.forEach(f => tell(f[0], f[1])); show(seen.open.indexOf(screen(seen.faults[0][0])), true); const i = inputs(seen.faults[0][0])[0]; if (i) i.focus(); return; }
     const n = seen.blanks.length, ul = element('ul', '', 'blanks'), groups = new Map();
-    seen.blanks.forEach(([q, s]) => groups.set(s, (groups.get(s) || []).concat(title(q))));
+    seen.blanks.forEach(q => groups.set(screen(q), (groups.get(screen(q)) || []).concat(title(q))));
     last.textContent = ''; last.classList.remove('done');
     last.appendChild(element('h2', !n ? W.all : !seen.marks ? W.none : say('left', { n })));
-    groups.forEach((names, s) => { const li = element('li'), h = $('h2', s), b = button((h ? h.lastChild.textContent.trim() + W.colon : '') + names.join(W.comma), () => step(seen.open.indexOf(s)), 'plain'); li.appendChild(b); ul.appendChild(li); });
+    groups.forEach((names, s) => { const li = element('li'), h = $('h2', card(s)), b = button((h ? bare(h, '.at') + W.colon : '') + names.join(W.comma), () => step(seen.open.indexOf(s))); li.appendChild(b); ul.appendChild(li); });
     if (n) last.appendChild(ul);
     last.appendChild(element('p', W.once));
     const yes = button(W.send, () => { yes.disabled = true; send(); }, 'main');
@@ -314,7 +319,7 @@ function holds(c, answers, subject) {
   function voices() {
     if (!speech.getVoices().some(v => v.lang.slice(0, 2) === root.lang.slice(0, 2)) || $('.say')) return;
     steps.forEach(s => s.appendChild(button(W.read, () => {
-      const u = new SpeechSynthesisUtterance(all('h2,legend,.row span,.list span,.q>label', s).filter(e => !e.closest('[hidden]')).map(e => e.textContent).join('。'));
+      const u = new SpeechSynthesisUtterance(all('h2,legend,.row span,.list span,.q>label', s).filter(e => !e.closest('[hidden]')).map(e => bare(e, '.no')).join('。'));
       u.lang = root.lang; speech.cancel(); speech.speak(u);
     }, 'say')));
   }
@@ -329,10 +334,11 @@ function holds(c, answers, subject) {
       form.elements.nonce.value = d.nonce;
       offer(Object.keys(d.fields).length > 0 && !posted);
     } else if (link) { fresh(); if (posted) fill(given); }
-    show(d ? d.at : 0);
+    walk();
+    show(named() < 0 ? d ? d.at : 0 : named());
     if (mine) history.replaceState({ at }, '');
     const bad = $('.wrong', form), summary = $('#summary');
-    if (bad) show(seen.open.indexOf(bad.closest('.step')));
+    if (bad) show(seen.open.indexOf(screen(bad)));
     if (summary) summary.focus();
   }
   root.classList.add('js'); form.autocomplete = 'off'; $('#bar').classList.add('stick');

@@ -255,16 +255,18 @@ def fault_text(fault: Fault) -> str:
     return str(FAULTS[fault.why])
 
 
-def blanks(form: Form, reply: Reply) -> list[tuple[str, list[str]]]:
-    """What is unmarked: (who, [questions]), for the check page; hidden and free questions left out."""
-    found: dict[str, list[str]] = {}
+def blanks(form: Form, reply: Reply) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What is unmarked: (who, [(field, question)]), for the check page; hidden and free questions left out."""
+    found: dict[str, list[tuple[str, str]]] = {}
     names = {rated.id: rated.name for part in form.instrument.parts for rated in form.subjects(part)}
     for item in form.items():
         asked = holds(item.part.show_if, reply.answers, item.subject) and holds(
             item.question.show_if, reply.answers, item.subject
         )
         if asked and item.question.kind not in ("text", "note") and not _has(reply, item):
-            found.setdefault(names.get(item.subject, ""), []).append(say(item.question.text, page.language()))
+            found.setdefault(names.get(item.subject, ""), []).append(
+                (item.name, say(item.question.text, page.language()))
+            )
     return list(found.items())
 
 

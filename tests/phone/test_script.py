@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from survey import db, instrument
+from survey import db, instrument, questionnaire, xlsform
 from survey.schema import box
 from tests.box.meeting import draft, opened
+from tests.phone.test_xlsform import workbook
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "conditions.json").read_text(encoding="utf-8"))
 SCRIPT = Path(__file__).parent.parent.parent / "static" / "phone.js"
@@ -90,7 +91,7 @@ def test_one_person_a_step_then_check_then_the_receipt(meeting, site, phone):
     )
     to_check(page)
     assert "还有 5 项没有选" in page.locator("#last").inner_text() and "示例2" in page.locator("#last").inner_text()
-    page.locator("#last .plain").click()  # a name of what is blank leads to its page
+    page.locator("#last .blanks button").click()  # a name of what is blank leads to its page
     assert "第 3 位" in page.locator(".step:visible").inner_text()
     to_check(page)
     send(page)
@@ -103,6 +104,20 @@ def test_one_person_a_step_then_check_then_the_receipt(meeting, site, phone):
     page.reload()
     page.wait_for_selector("#told.done")  # the receipt again, not "already used"
     assert "已提交" in page.locator("#told").inner_text()
+
+
+def test_enter_in_a_field_goes_on_and_changes_no_language(app, site, phone):
+    with db.deed() as connection:
+        questionnaire.add(connection, xlsform.read(workbook()))
+    survey = opened(app, kind="opinion", mode="link", slips=4, people=0, instrument="xlsform:survey1")
+    page = phone()
+    page.goto(f"{site}/v/{survey.name}")
+    page.wait_for_selector("html.js")
+    mark(page, "q..knows", "no")
+    page.locator("#next").click()
+    page.locator("[name='q..age']").fill("20")
+    page.keyboard.press("Enter")
+    assert page.locator("#at").inner_text() == "第 3 题，共 4 题" and page.locator("html[lang=zh-CN]").count()
 
 
 def test_a_draft_survives_reload_closed_tab_and_language_and_ends_with_the_slip(meeting, site, phone):
@@ -134,29 +149,88 @@ def test_size_changes_without_losing_anything(meeting, site, phone):
     assert page.locator("html.large").count() and page.locator('[name="q.P0.tasks"][value=good]').is_checked()
 
 
-def test_a_stranger_and_the_unaware_are_not_asked_further(survey, site, phone):
+def ask(page):
+    """The one question on the screen."""
+    return page.locator(".q:visible")
+
+
+def test_a_survey_shows_one_question_a_screen_and_counts_what_it_shows(survey, site, phone):
     page = phone()
     page.goto(f"{site}/v/{survey.name}")
     page.wait_for_selector("html.js")
     page.locator("#next").click()
     page.locator("#next").click()
-    many = page.locator(".step:visible .at").inner_text()
+    assert ask(page).count() == 1 and page.locator("#at").inner_text() == "第 3 题，共 21 题"
     mark(page, "q..aware", "unaware")
+    assert page.locator("#at").inner_text() == "第 3 题，共 5 题"
     page.locator("#next").click()
-    assert page.locator(".step:visible").locator("[name='q..wishes']").count() == 8
+    assert ask(page).locator("[name='q..wishes']").count() == 8 and page.locator("#at").inner_text() == "第 4 题，共 5 题"
     for value in ("income", "roads", "policy", "other"):
         page.locator(f"[name='q..wishes'][value={value}]").click()
-    assert (
-        page.locator("[name='q..wishes']:checked").count() == 3 and "最多选 3 项" in page.locator(".step:visible").inner_text()
-    )
+    assert page.locator("[name='q..wishes']:checked").count() == 3 and "最多选 3 项" in ask(page).inner_text()
     page.locator("#back").click()
+    assert ask(page).get_attribute("id") == "q..aware"  # what is hidden is skipped on the way back too
     mark(page, "q..aware", "met")
-    assert page.locator(".step:visible .at").inner_text() == many
     for _ in range(9):
         page.locator("#next").click()
-    assert page.locator(".step:visible fieldset:visible").count() == 4
+    assert "第 1 位，共 2 位" in page.locator(".step:visible").inner_text() and "示例0" in page.locator(".step:visible h2").inner_text()
+    assert ask(page).get_attribute("id") == "q.P0.known" and page.locator("#at").inner_text() == "第 12 题，共 21 题"
+    page.locator("#next").click()
+    assert ask(page).get_attribute("id") == "q.P0.work" and "示例0" in page.locator(".step:visible h2").inner_text()
+    page.locator("#back").click()
     mark(page, "q.P0.known", "stranger")
-    assert page.locator(".step:visible fieldset:visible").count() == 1
+    page.locator("#next").click()
+    assert ask(page).get_attribute("id") == "q.P1.known" and page.locator("#at").inner_text() == "第 13 题，共 18 题"
+
+
+def test_a_survey_comes_back_to_its_question(survey, site, phone):
+    page = phone()
+    page.goto(f"{site}/v/{survey.name}")
+    page.wait_for_selector("html.js")
+    mark(page, "voice", "household")
+    for _ in range(12):
+        page.locator("#next").click()
+    page.reload()
+    page.wait_for_selector("html.js")
+    assert ask(page).get_attribute("id") == "q.P0.work"
+    page.locator("#back").click()
+    page.go_back()  # the phone's Back
+    assert ask(page).get_attribute("id") == "q..team_satisfied"
+    other = page.context.new_page()
+    page.close()
+    other.goto(f"{site}/v/{survey.name}")
+    other.wait_for_selector("html.js")
+    assert ask(other).get_attribute("id") == "q..team_satisfied"
+    other.goto("about:blank")
+    other.go_back()
+    other.wait_for_selector("html.js")
+    assert ask(other).get_attribute("id") == "q..team_satisfied"
+
+
+def test_what_is_blank_is_named_and_one_tap_away(survey, site, phone):
+    page = phone()
+    page.goto(f"{site}/v/{survey.name}")
+    page.wait_for_selector("html.js")
+    mark(page, "voice", "household")
+    to_check(page)
+    names = page.locator("#last .blanks button").all_inner_texts()
+    assert len(names) == 19 and "示例1：干事实在不实在" in names  # all but the identity and the free words
+    page.locator("#last .blanks button:has-text('示例1：干事实在不实在')").click()
+    assert ask(page).get_attribute("id") == "q.P1.work"
+    mark(page, "q.P1.work", "good")
+    to_check(page)
+    assert "还有 18 项没有选" in page.locator("#last").inner_text()
+
+
+def test_what_is_blank_is_one_tap_away_without_a_script_too(survey, site, phone):
+    page = phone(script=False)
+    page.goto(f"{site}/v/{survey.name}")
+    page.locator("[name=voice]").first.check(force=True)
+    page.locator("[name='q..aware']").first.check(force=True)
+    page.locator("#go").click()
+    page.locator(".blanks li:has-text('示例1') button:has-text('干事实在不实在')").click()
+    assert page.url.endswith("/check?back=1#q.P1.work") and page.locator("[name=voice]").first.is_checked()
+    assert page.evaluate("Math.abs(document.getElementById('q.P1.work').getBoundingClientRect().top) < innerHeight")
 
 
 def test_without_network_it_says_so_and_sends_later(survey, site, phone):
