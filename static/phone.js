@@ -317,10 +317,11 @@ function holds(c, answers, subject) {
   /* ---- read to me, where the browser has a voice for this language ---- */
   const speech = window.speechSynthesis;
   function voices() {
-    if (!speech.getVoices().some(v => v.lang.slice(0, 2) === root.lang.slice(0, 2)) || $('.say')) return;
+    const tongue = form.elements.lang.value === 'zh' ? 'zh-CN' : form.elements.lang.value;
+    if (!speech.getVoices().some(v => v.lang.slice(0, 2) === tongue.slice(0, 2)) || $('.say')) return;
     steps.forEach(s => s.appendChild(button(W.read, () => {
       const u = new SpeechSynthesisUtterance(all('h2,legend,.row span,.list span,.q>label', s).filter(e => !e.closest('[hidden]')).map(e => bare(e, '.no')).join('。'));
-      u.lang = root.lang; speech.cancel(); speech.speak(u);
+      u.lang = tongue; speech.cancel(); speech.speak(u);
     }, 'say')));
   }
   if (speech && window.SpeechSynthesisUtterance) { voices(); speech.onvoiceschanged = voices; }

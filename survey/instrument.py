@@ -179,6 +179,29 @@ class Form:
         )
 
     @cached_property
+    def languages(self) -> tuple[str, ...]:
+        """The languages its questions stand in, Chinese first."""
+        found = {each for part in self.instrument.parts for question in part.questions for each in question.text}
+        return ("zh", *sorted(found - {"zh"}))
+
+    @cached_property
+    def numbers(self) -> Mapping[tuple[str, str], str]:
+        """(part, question) -> the number a question bears, on paper and on a page: 1, 2, 3; those about each person 4.1, 4.2,
+        under (part, "") -> 4. A note bears none, nor a particular such as who filled it in, the one question of a part of its name."""
+        found: dict[tuple[str, str], str] = {}
+        number = 0
+        for part in self.instrument.parts:
+            asked = [question.id for question in part.questions if question.kind != "note"]
+            if part.scope == "person":
+                number += 1
+                found[part.id, ""] = str(number)
+                found |= {(part.id, each): f"{number}.{at}" for at, each in enumerate(asked, 1)}
+            elif len(part.questions) != 1 or part.questions[0].text != part.title:
+                found |= {(part.id, each): str(number + at) for at, each in enumerate(asked, 1)}
+                number += len(asked)
+        return found
+
+    @cached_property
     def _names(self) -> frozenset[str]:
         return frozenset(item.name for item in self.items())
 

@@ -186,7 +186,6 @@ def plan(
                 options=tuple(Choice(id=voice.id, text=say(voice.text, language)) for voice in instrument.voices),
             )  # fmt: skip
         )
-    number = 0
     for part in instrument.parts:
         people = tuple(
             Person(subject=rated.id, name=rated.name, position=rated.position, unit=rated.unit) for rated in form.subjects(part)
@@ -201,19 +200,16 @@ def plan(
                 )
             )
         elif part.scope == "person":
-            number += 1
-            blocks.append(Words(look="heading", lines=(f"{number}. {heading}",)))
+            blocks.append(Words(look="heading", lines=(f"{form.numbers[part.id, '']}. {heading}",)))
             for person in people:
                 blocks.append(Named(person=person))
                 blocks.extend(_ask(q, person.subject, "", language) for q in part.questions)
-        elif len(part.questions) == 1 and say(part.questions[0].text, language) == heading:
-            blocks.append(_ask(part.questions[0], "", "", language))  # a particular such as who filled it in
         else:
-            if heading:
+            if heading and (len(part.questions) != 1 or say(part.questions[0].text, language) != heading):
                 blocks.append(Words(look="heading", lines=(heading,)))
             for q in part.questions:
-                number += q.kind != "note"
-                blocks.append(_ask(q, "", f"{number}.", language))
+                number = form.numbers.get((part.id, q.id))
+                blocks.append(_ask(q, "", f"{number}." if number else "", language))
     title = title or say(instrument.title, language)
     return SheetPlan(collection=collection, title=title, subtitle=subtitle, language=language, blocks=tuple(blocks))
 

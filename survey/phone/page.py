@@ -10,18 +10,19 @@ import zlib
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from hashlib import sha256
 from itertools import chain, zip_longest
 from pathlib import Path
 
+from babel import Locale, UnknownLocaleError
 from flask import Response, current_app, render_template, request
 from flask_babel import get_babel
 from markupsafe import Markup, escape
 
 from survey.box.collection import Collection
-from survey.instrument import Form, Question, from_json, say
-from survey.phone import blueprint
+from survey.instrument import Condition, Form, Part, Question, from_json, say
+from survey.phone import blueprint, condition
 
 OWN = "@@own@@"
 SIZES = ("normal", "large")
@@ -36,14 +37,22 @@ def size(house: Collection | None = None) -> str:
 
 
 def language() -> str:
-    """zh or en, as the app chose it for this page."""
+    """zh or en, as the app chose it for this page: the language of the buttons."""
     return str(get_babel().locale_selector())
+
+
+def spoken(house: Collection | None) -> str:
+    """The language of the questions: what was asked for, where the collection's form stands in it; else the buttons' own."""
+    asked = request.values.get("lang", "")
+    return asked if house and house.form and asked in from_json(house.form).languages else language()
 
 
 def show(template: str, code: int = 200, /, **values: object) -> Response:
     """A page of this face."""
-    values.setdefault("size", size(values.get("house")))  # type: ignore[arg-type]
-    return answer(render_template(f"phone/{template}.html", language=language(), say=_say, in_row=in_row, **values), code)
+    house: Collection | None = values.get("house")  # type: ignore[assignment]
+    values.setdefault("size", size(house))
+    form = from_json(house.form) if house and house.form else None
+    return answer(render_template(f"phone/{template}.html", **_tongue(form, spoken(house), language()), **values), code)
 
 
 def answer(html: str, code: int = 200) -> Response:
@@ -91,7 +100,7 @@ class Shared:
 
 def _shared(template: str, **values: object) -> Shared:
     """A template rendered once; `OWN` stands where a voter's own text goes."""
-    plain = render_template(f"phone/{template}.html", say=_say, in_row=in_row, **values).encode().split(OWN.encode())
+    plain = render_template(f"phone/{template}.html", **values).encode().split(OWN.encode())
     packed = []
     for at, piece in enumerate(plain, 1):
         pack = zlib.compressobj(9, zlib.DEFLATED, -15)
@@ -103,7 +112,8 @@ def ballot(house: Collection, *, nonce: str, slip: str, voice: str) -> Response:
     """The empty form of an open collection. The same bytes for everyone, but for nonce and slip (BOX.md, step 4)."""
     ask_voice = not voice and bool(from_json(house.form or "").instrument.voices)
     shared = _empty(
-        house.collection, house.form or "", house.title, house.mode, language(), size(house), ask_voice, house.kind, house.trial
+        house.collection, house.form or "", house.title, house.mode, spoken(house), language(), size(house), ask_voice, house.kind,
+        house.trial,
     )
     response = shared.page(
         f'<input type="hidden" name="nonce" value="{escape(nonce)}"><input type="hidden" name="slip" value="{escape(slip)}">'
@@ -115,27 +125,32 @@ def ballot(house: Collection, *, nonce: str, slip: str, voice: str) -> Response:
 
 @lru_cache(maxsize=256)
 def _empty(
-    collection: str, text: str, title: str, mode: str, language: str, size: str, ask_voice: bool, kind: str, trial: bool
+    collection: str, text: str, title: str, mode: str, spoken: str, language: str, size: str, ask_voice: bool, kind: str, trial: bool
 ) -> Shared:
+    form = from_json(text)
     return _shared(
-        "form", collection=collection, form=from_json(text), title=title, mode=mode, language=language, size=size,
-        ask_voice=ask_voice, kind=kind, trial=trial, own=Markup(OWN), fields={}, faults={},
+        "form", collection=collection, form=form, title=title, mode=mode, size=size, ask_voice=ask_voice, kind=kind, trial=trial,
+        own=Markup(OWN), fields={}, faults={}, **_tongue(form, spoken, language),
     )  # fmt: skip
 
 
 def receipt(house: Collection, *, nonce: str, receipt: str, signature: str | None, text: str, qr: str, root: str) -> Response:
     """The receipt: no marks, and nothing that says when."""
-    shared = _receipt(house.collection, house.mode, language(), size(house), text, root, bool(signature))
+    shared = _receipt(
+        house.collection, house.form or "", house.mode, spoken(house), language(), size(house), text, root, bool(signature)
+    )
     own = [nonce, f"{receipt[:5]}-{receipt[5:]}", qr, *([signature] if signature else [])]
     return shared.page(*(str(escape(each)) for each in own))
 
 
 @lru_cache(maxsize=256)
-def _receipt(collection: str, mode: str, language: str, size: str, text: str, root: str, signed: bool) -> Shared:
+def _receipt(
+    collection: str, form: str, mode: str, spoken: str, language: str, size: str, text: str, root: str, signed: bool
+) -> Shared:
     own = Markup(OWN)
     return _shared(
-        "receipt", collection=collection, mode=mode, language=language, size=size, text=text, root=root, nonce=own, receipt=own,
-        qr=own, signature=own if signed else "",
+        "receipt", collection=collection, mode=mode, size=size, text=text, root=root, nonce=own, receipt=own, qr=own,
+        signature=own if signed else "", **_tongue(from_json(form) if form else None, spoken, language),
     )  # fmt: skip
 
 
@@ -156,14 +171,57 @@ def filled(
     )  # fmt: skip
 
 
-def in_row(question: Question) -> bool:
-    """Whether a question's answers stand in a row of four: four short words."""
-    limit = 4 if language() == "zh" else 12
-    return question.kind == "one" and len(question.options) == 4 and all(len(_say(o.text)) <= limit for o in question.options)
+# ---- languages -----------------------------------------------------------------------------------------------------
 
 
-def _say(text: Mapping[str, str]) -> str:
-    return say(text, language())
+def _tongue(form: Form | None, spoken: str, language: str) -> dict[str, object]:
+    """What a template speaks with. `spoken` is the language of the questions, `interface` of all else; a text that lacks the one
+    stands in Chinese, and `lang` marks what is not in the other."""
+
+    def lang(text: Mapping[str, str]) -> Markup:
+        return _lang(spoken if text.get(spoken) else "zh", language)
+
+    def in_row(question: Question) -> bool:
+        """Whether a question's answers stand in a row of four: four short words."""
+        limit = 4 if spoken == "zh" else 12
+        return question.kind == "one" and len(question.options) == 4 and all(len(say(o.text, spoken)) <= limit for o in question.options)
+
+    def number(part: Part, question: Question) -> str:
+        """The number of a survey's question, as on paper."""
+        return form.numbers.get((part.id, question.id), "") if form and form.instrument.kind == "opinion" else ""
+
+    def when(part: Part, conditions: list[Condition | None]) -> str:
+        return condition.words(form, part, conditions, partial(say, language=spoken)) if form else ""
+
+    known = dict.fromkeys(("zh", "en", *(form.languages if form else ())))
+    return {
+        "spoken": spoken, "interface": language, "say": partial(say, language=spoken), "lang": lang, "in_row": in_row,
+        "number": number, "when": when,
+        "others": [(each, _autonym(each), _lang(each, language)) for each in known if each != spoken], "chinese": _lang("zh", language),
+    }  # fmt: skip
+
+
+def _lang(code: str, around: str) -> Markup:
+    """The attributes of words in a language among others."""
+    if code == around:
+        return Markup("")
+    found = _locale(code)
+    aside = Markup(' dir="rtl"') if found and found.text_direction == "rtl" else ""
+    return Markup(' lang="{}"{}').format("zh-CN" if code == "zh" else code if found else "", aside)
+
+
+def _autonym(code: str) -> str:
+    """What a language calls itself; what the workbook called it, where it is none that is known."""
+    found = _locale(code)
+    return (found.get_display_name(code) if found else None) or code
+
+
+@cache
+def _locale(code: str) -> Locale | None:
+    try:
+        return Locale.parse(code)
+    except (UnknownLocaleError, ValueError):
+        return None
 
 
 # ---- style and script ----------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ def check(collection: str) -> Response:
     reply, faults = _given(form)
     ask_voice = _asks_voice(look, form)
     house, nonce, slip = look.collection, request.form.get("nonce", ""), request.form.get("slip", "")
-    wrong = {fault.name: fault_text(fault) for fault in faults}
+    wrong = {fault.name: fault_text(fault, form, house) for fault in faults}
     if ask_voice and request.form.get("voice", "") not in {voice.id for voice in form.instrument.voices}:
         wrong["voice"] = _("请选一项。")
     fields = {name: request.form.getlist(name) for name in request.form}
@@ -118,7 +118,7 @@ def cast(collection: str) -> AnyResponse:
         faults.append(Fault(name="voice", why="required"))
     if faults:
         if script:
-            return jsonify(status="faults", nonce=nonce, faults={fault.name: fault_text(fault) for fault in faults})
+            return jsonify(status="faults", nonce=nonce, faults={fault.name: fault_text(fault, form, look.collection) for fault in faults})
         return check(collection)
     outcome = casting.cast(
         collection=look.collection, form=form, reply=reply, nonce=nonce, slip=look.slip, voice=voice
@@ -250,23 +250,22 @@ def _words(status: str, _language: str) -> str:
     return str(WORDS[status])
 
 
-def fault_text(fault: Fault) -> str:
-    """One fault in a person's words."""
-    return str(FAULTS[fault.why])
+def fault_text(fault: Fault, form: Form, house: Collection) -> str:
+    """One fault in a person's words; what must hold in the questionnaire's own, where it has some."""
+    own = next((item.question.constraint_text for item in form.items() if item.name == fault.name), {})
+    return say(own, page.spoken(house)) if fault.why == "constraint" and own else str(FAULTS[fault.why])
 
 
-def blanks(form: Form, reply: Reply) -> list[tuple[str, list[tuple[str, str]]]]:
-    """What is unmarked: (who, [(field, question)]), for the check page; hidden and free questions left out."""
-    found: dict[str, list[tuple[str, str]]] = {}
+def blanks(form: Form, reply: Reply) -> list[tuple[str, list[Item]]]:
+    """What is unmarked, by whom it is about, for the check page; hidden and free questions left out."""
+    found: dict[str, list[Item]] = {}
     names = {rated.id: rated.name for part in form.instrument.parts for rated in form.subjects(part)}
     for item in form.items():
         asked = holds(item.part.show_if, reply.answers, item.subject) and holds(
             item.question.show_if, reply.answers, item.subject
         )
         if asked and item.question.kind not in ("text", "note") and not _has(reply, item):
-            found.setdefault(names.get(item.subject, ""), []).append(
-                (item.name, say(item.question.text, page.language()))
-            )
+            found.setdefault(names.get(item.subject, ""), []).append(item)
     return list(found.items())
 
 
