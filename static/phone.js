@@ -210,6 +210,7 @@ function holds(c, answers, subject) {
     now = seen.open[Math.max(0, Math.min(n, seen.open.length - 1))];
     walk();
     steps.forEach(s => { s.hidden = s !== card(now); });
+    if (speech) speech.cancel();
     form.hidden = false; last.hidden = true;
     arrows();
     all('.first').forEach(e => { e.hidden = at > 0; });
@@ -320,7 +321,7 @@ function holds(c, answers, subject) {
     const tongue = form.elements.lang.value === 'zh' ? 'zh-CN' : form.elements.lang.value;
     if (!speech.getVoices().some(v => v.lang.slice(0, 2) === tongue.slice(0, 2)) || $('.say')) return;
     steps.forEach(s => s.appendChild(button(W.read, () => {
-      const u = new SpeechSynthesisUtterance(all('h2,legend,.row span,.list span,.q>label', s).filter(e => !e.closest('[hidden]')).map(e => bare(e, '.no')).join('。'));
+      const u = new SpeechSynthesisUtterance(all('h2,legend,.row span,.list span,.q>label', s).filter(e => !e.closest('[hidden]')).map(e => bare(e, '.no,.at')).join('。'));
       u.lang = tongue; speech.cancel(); speech.speak(u);
     }, 'say')));
   }

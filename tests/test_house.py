@@ -21,7 +21,7 @@ ROOMS = (
     ("survey.backup", "survey.rescue", "survey.entry", "survey.draw"),
     ("survey.box",),
     ("survey.roster",),
-    ("survey.xlsform", "survey.questionnaire"),
+    ("survey.xlsform", "survey.questionnaire", "survey.ability"),
     ("survey.instrument",),
     ("survey.access", "survey.job", "survey.vault"),
     ("survey.journal",),

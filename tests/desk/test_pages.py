@@ -26,6 +26,7 @@ SOLID = (
     "/desk/meetings/new",
     f"/desk/materials/{BANNER}",
     "/desk/journal",
+    "/desk/phones",
     "/desk/today",
     "/desk/entry",
     "/desk/results",
