@@ -108,7 +108,7 @@ function holds(c, answers, subject) {
     if (n || link) { const p = element('p', say('unsent', { n, m })); p.setAttribute('role', 'status'); out.appendChild(p); }
     if (full && n) out.appendChild(element('p', W.full, 'why'));
     list.filter(e => e.item.why).forEach(e => { out.appendChild(element('p', e.item.why, 'why')); if (!e.item.fields) out.appendChild(bar(button(W.seen, () => { kept.drop(e.key); outbox(); }))); });
-    if (n) { out.appendChild(bar(button(say('retry', { n }), again, 'main'), button(W.save, rescue))); out.appendChild(element('p', W.plain, 'note')); }
+    if (n) { out.appendChild(bar(button(say('retry', { n }), again), button(W.save, rescue))); out.appendChild(element('p', W.plain, 'note')); }
   }
   function again() { wait = 2.5; return flush(); }
   function rescue() {
@@ -162,7 +162,7 @@ function holds(c, answers, subject) {
   if (!form) return;
 
   /* ---- a screen at a time: of a ballot a person, of a survey a question ---- */
-  const steps = all('.step', form), single = form.dataset.kind === 'opinion', where = $('#at'), back = $('#back'), next = $('#next'), go = $('#go'), switches = all('nav button');
+  const steps = all('.step', form), single = form.classList.contains('single'), where = $('#at'), materials = $('#materials'), back = $('#back'), next = $('#next'), go = $('#go'), switches = all('nav button');
   const mine = location.pathname === '/v/' + C || location.pathname === '/v/' + C + '/' + slip; /* a page that can be fetched again */
   const rule = (e, k) => { const p = '_' + k; if (!(p in e)) e[p] = e.dataset[k] ? JSON.parse(e.dataset[k]) : null; return e[p]; };
   const inputs = e => all('input,textarea', e).filter(i => i.name && i.type !== 'hidden'), pick = i => i.type === 'radio' || i.type === 'checkbox';
@@ -211,7 +211,7 @@ function holds(c, answers, subject) {
     walk();
     steps.forEach(s => { s.hidden = s !== card(now); });
     if (speech) speech.cancel();
-    form.hidden = false; last.hidden = true;
+    offstage(false);
     arrows();
     all('.first').forEach(e => { e.hidden = at > 0; });
     if (focus) { now.tabIndex = -1; now.focus({ preventScroll: true }); scrollTo(0, 0); }
@@ -282,14 +282,15 @@ function holds(c, answers, subject) {
     seen.blanks.forEach(q => groups.set(screen(q), (groups.get(screen(q)) || []).concat(title(q))));
     last.textContent = ''; last.classList.remove('done');
     last.appendChild(element('h2', !n ? W.all : !seen.marks ? W.none : say('left', { n })));
-    groups.forEach((names, s) => { const li = element('li'), h = $('h2', card(s)), b = button((h ? bare(h, '.at') + W.colon : '') + names.join(W.comma), () => step(seen.open.indexOf(s))); li.appendChild(b); ul.appendChild(li); });
+    groups.forEach((names, s) => { const li = element('li'), h = $('h2', card(s)), b = button((h ? bare(h, '.at') + W.colon : '') + (!single && names.length > 1 && names.length === all('.q', s).length ? say('every', { n: names.length }) : names.join(W.comma)), () => step(seen.open.indexOf(s))); li.appendChild(b); ul.appendChild(li); });
     if (n) last.appendChild(ul);
     last.appendChild(element('p', W.once));
     const yes = button(W.send, () => { yes.disabled = true; send(); }, 'main');
     last.appendChild(bar(button(W.back, () => show(at, true)), yes));
     panel();
   }
-  function panel() { form.hidden = true; last.hidden = false; last.focus({ preventScroll: true }); scrollTo(0, 0); }
+  function offstage(off) { form.hidden = off; last.hidden = !off; if (materials) materials.hidden = off; }
+  function panel() { offstage(true); last.focus({ preventScroll: true }); scrollTo(0, 0); }
   async function send() {
     const voice = $('#voice'), nonce = form.elements.nonce.value, item = { c: C, nonce, slip: link ? '' : slip, voice: voice ? values(voice)[0] || '' : '', fields: seen.fields };
     full = !kept.set('ceping/out/' + C + '/' + nonce, item);

@@ -77,7 +77,7 @@ def test_a_language_is_changed_in_the_browser_and_nothing_is_lost(survey, site, 
     page.locator("nav button[lang=mn]").click()
     page.wait_for_selector("html.js [lang=mn]")
     assert page.locator("legend span").inner_text() == "Мэдэх үү?" and page.locator("[name='q..knows'][value=yes]").is_checked()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     page.locator("#next").click()
     page.locator("#go").click()
     assert "Хэдэн настай вэ?" in page.locator("#last").inner_text()

@@ -8,9 +8,9 @@ from survey.phone import page as pages
 from tests.box.meeting import draft, opened
 from tests.browser import violations
 
-NARROW = "document.documentElement.scrollWidth <= innerWidth"
+NARROW = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"  # `innerWidth` grows with what is too wide
 SMALL = """least => [...document.querySelectorAll(
-  'main a, main button, main input, main summary, nav a, nav button, main textarea')]
+  'main a, main button, main input, main summary, header a, header button, main textarea')]
   .map(e => e.closest('label') || e).filter(e => e.offsetParent && e.getBoundingClientRect().height < least - 0.5)
   .map(e => e.outerHTML.slice(0, 100))"""
 
@@ -86,6 +86,72 @@ def test_long_names_and_text_of_twice_the_size_fit(app, site, phone):
     page.evaluate("document.querySelectorAll('h2 span').forEach(e => { e.textContent = '阿拉坦苏布德其其格乌兰巴'; })")
     page.evaluate("document.documentElement.style.fontSize = '34px'")
     assert page.evaluate(NARROW)
+
+
+def test_a_survey_of_long_names_fits_with_text_of_twice_the_size(app, site, phone):
+    survey = opened(app, kind="opinion", mode="link", slips=3, people=2)
+    page = phone(320)
+    page.goto(f"{site}/v/{survey.name}?lang=en")
+    page.wait_for_selector("html.js")
+    page.evaluate("document.querySelectorAll('h2 span').forEach(e => { e.textContent = '阿拉坦苏布德其其格乌兰巴'; })")
+    page.evaluate("document.documentElement.style.fontSize = '34px'")
+    assert page.evaluate(NARROW)
+    while page.locator("#next").is_visible():
+        page.locator("#next").evaluate("e => e.click()")
+        assert page.evaluate(NARROW), page.locator(".q:visible").get_attribute("id")
+    page.locator("#go").evaluate("e => e.click()")
+    assert page.locator("[id='voice']").is_visible() and page.evaluate(NARROW)  # who answers is required
+
+
+def test_a_survey_by_keyboard_alone(app, site, phone):
+    survey = opened(app, kind="opinion", mode="link", slips=3, people=1)
+    page = phone()
+    page.goto(f"{site}/v/{survey.name}")
+    page.wait_for_selector("html.js")
+    page.locator("h1").click()
+    order = []
+    for _ in range(200):
+        page.keyboard.press("Tab")
+        kind, name = page.evaluate("[document.activeElement.type, document.activeElement.name || document.activeElement.id]")
+        order.append(name)
+        if kind in ("radio", "checkbox") and not page.evaluate("document.activeElement.checked"):
+            page.keyboard.press("Space")
+        if name in ("next", "go"):
+            page.keyboard.press("Enter")
+            if name == "go":
+                break
+    # From a question straight to the way on: nothing between, and after the step the next question comes first.
+    assert order[-3:] == ["q..words", "back", "go"] and order[order.index("q..aware") + 1 :][:3] == ["back", "next", "q..visited"]
+    assert "都选好了" in page.locator("#last").inner_text()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#last.done")
+
+
+def test_a_step_is_announced_by_its_question(app, site, phone):
+    survey = opened(app, kind="opinion", mode="link", slips=3, people=1)
+    page = phone()
+    page.goto(f"{site}/v/{survey.name}")
+    page.wait_for_selector("html.js")
+    assert page.evaluate("document.activeElement === document.body")  # the preamble is read first
+    for _ in range(11):
+        page.locator("#next").click()
+    assert page.evaluate("document.activeElement.id") == "q.P0.known"  # a group with its question for a name
+    assert page.locator("#at").get_attribute("role") == "status"
+    tree = page.locator("main").aria_snapshot()
+    lines = ["第 12 题，共 17 题", 'region "示例0"', 'group "您认识这位同志吗？"', 'radio "认识，打过交道"', 'button "上一题"', 'button "下一题"']
+    places = [tree.index(each) for each in lines]
+    assert places == sorted(places), tree
+
+
+def test_nothing_moves_for_those_who_want_stillness(app, site, phone):
+    meeting = opened(app, people=1)
+    page = phone()
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"{site}/v/{meeting.name}/{meeting.codes[0].token}")
+    page.wait_for_selector("html.js")
+    assert page.evaluate("[...document.querySelectorAll('*')].every(e => getComputedStyle(e).transitionDuration === '0s')")
 
 
 def test_a_ballot_by_keyboard_alone(app, site, phone):
