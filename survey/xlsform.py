@@ -1,10 +1,11 @@
 """XLSForm in: an opinion survey written as a workbook becomes an instrument, within a documented profile.
 
 Profile. Sheets `survey`, `choices`, `settings`. Types: select_one, select_multiple, text, integer, decimal, date, note, range,
-begin_group/end_group. Columns: type, name, label, hint, required, relevant, constraint, constraint_message, parameters (of a
-range: start, end), each text also as `label::中文 (zh)`, `label::English (en)`. Expressions: comparisons of one `${question}`
-(in a constraint also `.`) with a number or a quoted text, `selected()`, and/or/not, brackets. All else is refused with sheet,
-row and reason. Where the extra `xlsform` is installed, pyxform checks the workbook too.
+begin_group/end_group, begin_repeat/end_repeat (what stands between is asked about each person of the team). Columns: type,
+name, label, hint, required, relevant, constraint, constraint_message, parameters (of a range: start, end), each text also as
+`label::中文 (zh)`, `label::English (en)`. Expressions: comparisons of one `${question}` (in a constraint also `.`) with a number
+or a quoted text, `selected()`, and/or/not, brackets. All else is refused with sheet, row and reason. Where the extra `xlsform`
+is installed, pyxform checks the workbook too.
 """
 
 import io
@@ -54,6 +55,16 @@ def read(content: bytes) -> Instrument:
     return _Reader(sheets).instrument(content)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Group:
+    """A group or repeat that is open: where it began, its heading, when it is shown."""
+
+    row: int
+    kind: str
+    title: Text
+    show_if: Condition | None
+
+
 class _Reader:
     def __init__(self, sheets: Mapping[str, Sequence[Sequence[object]]]) -> None:
         self.faults: list[Fault] = []
@@ -61,6 +72,8 @@ class _Reader:
         self.choices = self._rows(sheets, "choices", CHOICES)
         self.settings = self._rows(sheets, "settings", SETTINGS)
         self.kinds: dict[str, str] = {}  # of the questions read so far: a condition looks back only
+        self.of_people: set[str] = set()  # those asked about each person: outside a repeat no condition can name one of them
+        self.repeating = False
 
     def fault(self, sheet: str, row: int, reason: str) -> None:
         self.faults.append(Fault(sheet=sheet, row=row, reason=reason))
@@ -119,33 +132,38 @@ class _Reader:
         lists = self.lists()
         parts: list[Part] = []
         questions: list[Question] = []
-        groups: list[tuple[int, Text, Condition | None]] = []
+        groups: list[_Group] = []
 
         def close(title: Text) -> None:
             if questions:
-                parts.append(Part(id=f"part{len(parts) + 1}", scope="team", title=title, questions=tuple(questions)))
+                scope = "person" if self.repeating else "team"
+                parts.append(Part(id=f"part{len(parts) + 1}", scope=scope, title=title, questions=tuple(questions)))
                 questions.clear()
 
         for row, cells in self.survey:
-            kind = re.sub(r"\b(begin|end)[ _]group\b", r"\1_group", " ".join(cells.get("type", "").split()))
-            title = groups[0][1] if groups else {}
-            if kind == "begin_group":
+            kind = re.sub(r"\b(begin|end)[ _](group|repeat)\b", r"\1_\2", " ".join(cells.get("type", "").split()))
+            deed, _sep, what = kind.partition("_")
+            if kind in ("begin_group", "begin_repeat"):
                 if not groups:
                     close({})
-                groups.append(
-                    (row, self.text("survey", row, cells, "label"), self.condition(row, cells.get("relevant", ""), ""))
-                )
-            elif kind == "end_group":
-                if not groups:
-                    self.fault("survey", row, _("end_group 多了一个"))
+                    self.repeating = what == "repeat"
+                elif what == "repeat":
+                    self.fault("survey", row, _("begin_repeat 要放在最外层"))
+                shown = self.condition(row, cells.get("relevant", ""), "")
+                groups.append(_Group(row=row, kind=what, title=self.text("survey", row, cells, "label"), show_if=shown))
+            elif kind in ("end_group", "end_repeat"):
+                if not groups or groups[-1].kind != what:
+                    self.fault("survey", row, _("%(end)s 前面没有相配的 begin_%(what)s", end=kind, what=what))
                     continue
                 if len(groups) == 1:
-                    close(title)
+                    close(groups[0].title)
+                    self.repeating = False
                 groups.pop()
-            elif question := self.question(row, cells, kind, lists, [each[2] for each in groups]):
+            elif question := self.question(row, cells, kind, lists, [each.show_if for each in groups]):
                 questions.append(question)
         if groups:
-            self.fault("survey", groups[-1][0], _("begin_group 没有 end_group"))
+            words = _("begin_%(what)s 没有 end_%(what)s", what=groups[-1].kind)
+            self.fault("survey", groups[-1].row, words)
         close({})
         if not parts:
             self.fault("survey", 0, _("没有题目"))
@@ -182,7 +200,11 @@ class _Reader:
         least, most = self.range(row, cells.get("parameters", ""), word)
         show_if = _joined([*around, self.condition(row, cells.get("relevant", ""), "")])
         real = {"select_one": "one", "select_multiple": "many"}.get(word) or KINDS.get(word, "text")
+        if real == "text" and self.repeating:
+            self.fault("survey", row, _("逐人的部分（begin_repeat）里不能有文字题"))
         self.kinds[name] = real
+        if self.repeating:
+            self.of_people.add(name)
         found = Question(
             id=name, kind=real, text=self.text("survey", row, cells, "label", needed=True),
             hint=self.text("survey", row, cells, "hint"), options=tuple(lists.get(argument, ())) if word not in KINDS else (),
@@ -206,7 +228,8 @@ class _Reader:
         if not text:
             return None
         try:
-            return _Expression(text, itself, self.kinds).whole()
+            kinds = {name: kind for name, kind in self.kinds.items() if self.repeating or name not in self.of_people}
+            return _Expression(text, itself, kinds).whole()
         except ValueError as fault:
             self.fault("survey", row, _("表达式不支持：%(text)s（%(why)s）", text=text, why=str(fault)))
             return None

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from tally import count
-from tally.facts import Facts, Subject
+from tally.facts import Asked, Facts, Subject
 from tally.number import half_up, mean, plain, total
-from tally.rulebook import Ballots, Component, Entered, Letters, OpinionSurvey, Rulebook, Sheet, Whose
+from tally.rulebook import Ballots, Component, Entered, Letters, Named, OpinionSurvey, Rulebook, Sheet, Whose
 from tally.step import Label, Rule, Step
 
 _ENTERED = Label(zh="录入", en="entered")
@@ -27,6 +27,13 @@ _FALLBACK = Label(
     zh="认识本人的有效答卷不足，用总队的民意得分（D-25）",
     en="too few valid responses of people who know the person: the team's level (D-25)",
 )
+
+
+_NONE_OF_PEOPLE = Label(
+    zh="问卷没有逐人计分的题，用总队的民意得分（D-25）",
+    en="no scored question is asked person by person: the team's level (D-25)",
+)
+_NOT_SCORED = Label(zh="民意调查的问卷没有设定计分", en="the survey's questionnaire has no points set")
 
 
 def rounded(
@@ -136,11 +143,17 @@ def opinion(part: OpinionSurvey, facts: Facts, rulebook: Rulebook, subject: Subj
     if own is not None:
         exact, items = own
         return rounded(rulebook, part, exact, _ITEMS, Rule.MEAN, items)
+    survey = facts.surveys.get(subject.banner)
+    if survey and not survey.questions and not survey.measure:
+        return missing(part, _NOT_SCORED)
     least = rulebook.whole(part.min_valid)
     few = Label(
         zh=f"认识本人的有效答卷{_responses(facts, subject)}份，至少要{least}份且各题都有有效回答",
         en=f"{_responses(facts, subject)} valid responses; at least {least} are needed, and an answer to each question",
     )
+    fallback = _FALLBACK
+    if not any(_questions(part, facts, subject, team=False)):
+        few, fallback = Label(zh="问卷没有逐人计分的题", en="no scored question is asked person by person"), _NONE_OF_PEOPLE
     if rulebook.value(part.fallback) != "team":
         return missing(part, few)
     level = _level(part, facts, rulebook, Subject(banner=subject.banner), team=True)
@@ -148,21 +161,23 @@ def opinion(part: OpinionSurvey, facts: Facts, rulebook: Rulebook, subject: Subj
         gap = Label(zh=f"{few.zh}；总队的题也没有都答", en=f"{few.en}; nor has each question about the team an answer")
         return missing(part, gap)
     exact, items = level
-    return rounded(rulebook, part, exact, _FALLBACK, Rule.MEAN, items)
+    return rounded(rulebook, part, exact, fallback, Rule.MEAN, items)
 
 
 def team_opinion(part: OpinionSurvey, facts: Facts, rulebook: Rulebook, team: Subject) -> Step:
     """The level of a team, the mean of the questions about it: for reports, and for measures that score it."""
     level = _level(part, facts, rulebook, team, team=True)
     if level is None:
-        return missing(part, Label(zh="有题没有有效回答", en="a question without valid answers"))
+        survey = facts.surveys.get(team.banner)
+        unset = survey is not None and not survey.questions and not survey.measure
+        return missing(part, _NOT_SCORED if unset else Label(zh="有题没有有效回答", en="a question without valid answers"))
     exact, items = level
     return rounded(rulebook, part, exact, _ITEMS, Rule.MEAN, items)
 
 
 def fell_back(step: Step) -> bool:
     """Whether an opinion step used the team's level (D-25)."""
-    return step.how is _FALLBACK
+    return step.how in (_FALLBACK, _NONE_OF_PEOPLE)
 
 
 def letters(part: Letters, facts: Facts, rulebook: Rulebook, subject: Subject) -> Step:
@@ -232,10 +247,23 @@ def _level(
     if survey is None or (not team and survey.valid_responses < rulebook.whole(part.min_valid)):
         return None
     scale = count.scale(part.answers, rulebook.numbers(part.points), part.neutral)
-    questions = part.team_questions if team else part.person_questions
-    items = [count.item(each.label, survey.marks.get(each.id, {}), scale) for each in questions]
+    measured, own = _questions(part, facts, subject, team=team)
+    items = [count.item(each.label, survey.marks.get(each.id, {}), scale) for each in measured]
+    items += [count.asked(each, survey.marks.get(each.id, {}).get("", {})) for each in own]
     exact = count.mean(items)
     return None if exact is None else (exact, items)
+
+
+def _questions(
+    part: OpinionSurvey, facts: Facts, subject: Subject, *, team: bool
+) -> tuple[tuple[Named, ...], tuple[Asked, ...]]:
+    """The measure's questions about a subject, and those of the office's own questionnaires that its banner was asked."""
+    survey = facts.surveys.get(subject.banner)
+    measured = part.team_questions if team else part.person_questions
+    if survey is None:
+        return measured, ()
+    own = tuple(each for each in survey.questions if each.of == ("team" if team else "person"))
+    return measured if survey.measure else (), own
 
 
 def _responses(facts: Facts, subject: Subject) -> int:

@@ -4,13 +4,14 @@ Blank, void and unsure marks are shown but stand in no denominator (D-07).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from math import lcm
 
 from tally import number
-from tally.number import total
+from tally.facts import RESPONSES, Asked
+from tally.number import parse, plain, total
 from tally.rulebook import Named
 from tally.step import Label, Rule, Step
 
@@ -56,6 +57,13 @@ _NO_GROUP = Label(
     zh="有的票没有类别，不能按类别加权", en="some marks bear no known group, so groups cannot be weighted"
 )
 _COUNTED = Label(zh="计票", en="counted")
+_EACH = Label(zh="所选各项的分数之和除以有效答卷数", en="points of all that was chosen over the responses")
+_LINE = Label(
+    zh="{low}得0分，{high}得100分，之间按比例；各数的分数之和除以有效答卷数",
+    en="{low} gives 0, {high} gives 100, in proportion between; points of the numbers over the responses",
+)
+_VOID = Named(id="void", label=Label(zh="作废", en="void"))
+_RESPONSES = Label(zh="有效答卷", en="valid responses")
 
 
 def item(label: Label, counts: Counts, scale: Scale, groups: Groups | None = None) -> Step:
@@ -81,6 +89,52 @@ def item(label: Label, counts: Counts, scale: Scale, groups: Groups | None = Non
         for step, weight in parts
     )
     return Step(label=label, value=value, how=_SHARE, rule=Rule.SHARE, children=children)
+
+
+def asked(question: Asked, marks: Mapping[str, int]) -> Step:
+    """The score of a question of the office's own, exact; missing when no answer counts."""
+    if question.kind == "many":
+        return _several(question, marks)
+    if question.kind == "number":
+        return _numbers(question, marks)
+    named = {each.id: Named(id=each.id, label=each.label) for each in question.answers}
+    worth = {each.id: each.points for each in question.answers if each.points is not None}
+    neutral = [each for id, each in named.items() if id not in worth]
+    return _pooled(question.label, marks, scale([named[id] for id in worth], list(worth.values()), [*neutral, _VOID]))
+
+
+def _numbers(question: Asked, marks: Mapping[str, int]) -> Step:
+    """A question answered by a number: each different number with its points, by the two that are worth 0 and 100."""
+    low, high = (exactly(each.id) for each in question.answers)
+    given: dict[Fraction, int] = {}
+    for text, times in marks.items():
+        given[exactly(text)] = given.get(exactly(text), 0) + times
+    names = [Named(id=plain(each), label=Label(zh=plain(each))) for each in sorted(given)]
+    worth = [min(max((each - low) * 100 / (high - low), Fraction(0)), Fraction(100)) for each in sorted(given)]
+    if not names:
+        return Step(label=question.label, value=None, how=_NO_MARK)
+    step = _pooled(question.label, {plain(each): times for each, times in given.items()}, scale(names, worth, ()))
+    ends = {"low": plain(low), "high": plain(high)}
+    return replace(step, how=Label(zh=_LINE.zh.format(**ends), en=_LINE.en.format(**ends)))
+
+
+def exactly(text: str) -> Fraction:
+    """The value of a number as it was typed: with a sign perhaps, at most 15 digits."""
+    return parse(text.removeprefix("+"), places=15)
+
+
+def _several(question: Asked, marks: Mapping[str, int]) -> Step:
+    """A question of several: every choice brings its points, whatever else was chosen."""
+    responses = marks.get(RESPONSES, 0)
+    children = [
+        Step(label=each.label, value=_whole(marks.get(each.id, 0)), how=_COUNTED, weight=each.points)
+        for each in question.answers
+    ]
+    if not responses:
+        return Step(label=question.label, value=None, how=_NO_MARK, children=tuple(children))
+    points = total(each.value * each.weight for each in children if each.value is not None and each.weight is not None)
+    whole = Step(label=_RESPONSES, value=_whole(responses), how=_COUNTED)
+    return Step(label=question.label, value=points / responses, how=_EACH, rule=Rule.EACH, children=(*children, whole))
 
 
 def mean(items: Sequence[Step]) -> Fraction | None:

@@ -7,6 +7,9 @@ Numbers are exact (`Fraction` or `int`), never floats.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Literal
+
+from tally.step import Label
 
 TEAM = ""  # the person of a subject that is the whole team
 
@@ -42,7 +45,9 @@ class Person:
     assigned_days: Fraction = Fraction(365)
 
 
-# marks: item or question -> group (appraisal) or "" (opinion) -> grade or answer -> count
+# marks: item or question -> group (appraisal) or "" (opinion) -> grade or answer -> count; beside the choices of a question of
+# several stands under RESPONSES how many responses chose any
+RESPONSES = "*"
 Marks = Mapping[str, Mapping[str, Mapping[str, int]]]
 
 
@@ -59,13 +64,47 @@ class Opinion:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """An answer to a question of the office's own, with its points; None: shown, and in no denominator."""
+
+    id: str
+    label: Label
+    points: Fraction | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A scored question of a questionnaire that is not the measure's; the office decides what its answers are worth.
+
+    `one`: the points of the answer chosen. `many`: those of all answers chosen, which sum to 100 at most. `number`: on the
+    line through the two `answers`, numbers worth 0 and 100; what lies outside them is worth the nearer of the two.
+    """
+
+    id: str
+    of: Literal["team", "person"]
+    kind: Literal["one", "many", "number"]
+    label: Label
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Survey:
+    """What a banner was asked with questionnaires of the office's own: their scored questions (none: the questionnaires
+    score nothing), and whether the measure's questions were asked there too."""
+
+    questions: tuple[Asked, ...]
+    measure: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
     """Everything one assessment year is scored from.
 
     `points`: subject -> sheet -> unit (village, or "") -> item -> points.
     `scores`: subject -> component -> score. `grades`: subject -> assessor -> letter.
     `factors`: subject -> factor -> evidence. `appraisal`, `opinion`: subject -> counts.
-    `choices`: choice id -> the text chosen, only those that are not the default.
+    `choices`: choice id -> the text chosen, only those that are not the default. `surveys`: banner -> what it was asked
+    beside or instead of the measure's questions.
     """
 
     year: int
@@ -80,3 +119,4 @@ class Facts:
     factors: Mapping[Subject, Mapping[str, str]] = field(default_factory=dict)
     appraisal: Mapping[Subject, Marks] = field(default_factory=dict)
     opinion: Mapping[Subject, Opinion] = field(default_factory=dict)
+    surveys: Mapping[str, Survey] = field(default_factory=dict)

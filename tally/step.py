@@ -35,6 +35,7 @@ class Rule(Enum):
     SUM = "sum"
     MEAN = "mean"
     RATE = "rate"  # Σ children's value × weight ÷ Σ children's value: counts of marks, weight = points of the mark
+    EACH = "each"  # Σ children's value × weight ÷ the value of the child without weight: choices, the last the responses
     SHARE = "share"  # Σ children's value × weight ÷ Σ weights: groups of voters
     WEIGHTED = "weighted"  # Σ children's value × weight %, children without a weight are added: the formulas
     SAME = "same"  # the one child's value
@@ -193,6 +194,11 @@ def _rate(parts: list[Step]) -> str:
     return f"({products}) ÷ {plain(total)}"
 
 
+def _each(parts: list[Step]) -> str:
+    products = " + ".join(f"{_weight(part)}×{_operand(part)}" for part in parts if part.weight is not None)
+    return f"({products}) ÷ {_operand(parts[-1])}"
+
+
 def _share(parts: list[Step]) -> str:
     counted = [part for part in parts if part.weight is not None]
     total = sum((part.weight for part in counted if part.weight is not None), Fraction(0))
@@ -209,6 +215,7 @@ _WRITE: dict[Rule, Callable[[list[Step]], str]] = {
     Rule.SUM: _sum,
     Rule.MEAN: _mean,
     Rule.RATE: _rate,
+    Rule.EACH: _each,
     Rule.SHARE: _share,
     Rule.WEIGHTED: _weighted,
 }

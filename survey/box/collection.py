@@ -200,8 +200,8 @@ def form(connection: Connection, of: Collection) -> Form:
     )
     chosen = connection.execute(select(cycle.c.choices).where(cycle.c.cycle == of.cycle)).scalar() or "{}"
     team_row = of.kind == "appraisal" and json.loads(chosen).get("team_appraisal") == "row"
-    kind, _sep, name = of.instrument.partition(":")
-    asked = questionnaire.get(connection, name) if kind == "xlsform" else instrument.load(of.instrument)
+    name = questionnaire.name_of(of.instrument)
+    asked = questionnaire.get(connection, name) if name else instrument.load(of.instrument)
     return Form(instrument=asked, people=people, team=of.banner, team_row=team_row)
 
 

@@ -108,6 +108,7 @@ def deed_names() -> dict[str, str]:
         "material.add": _("上传材料"),
         "material.remove": _("删去材料"),
         "questionnaire.add": _("上传问卷"),
+        "questionnaire.score": _("设定问卷计分"),
     }
 
 

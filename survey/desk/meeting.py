@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import BooleanField, DateField, IntegerField, SelectField, StringField
 from wtforms.validators import NumberRange
 
-from survey import access, db, job, journal, rescue, roster
+from survey import access, db, job, journal, questionnaire, rescue, roster
 from survey.access import allowed
 from survey.box import casting, figures, keys, officers, opening, publish, sealing, slip, tally_table
 from survey.box import collection as collections
@@ -337,7 +337,7 @@ def seal_meeting(collection: str) -> AnyResponse | tuple[str, int]:
             db.engine(),
             instance(),
             collection,
-            scored=frozenset(gather.scored_questions(rules(year))),
+            scored=_scored(house, year),
             by=access.me().account,
             teller=given.get("teller_password", ""),
             scrutineer=given.get("scrutineer_password", ""),
@@ -354,6 +354,12 @@ def seal_meeting(collection: str) -> AnyResponse | tuple[str, int]:
         return _page(own(collection), faults=(str(fault),)), 422
     flash(_("已封箱，结果已公布。密钥已经销毁，信封里的备用码从此作废。"))
     return _back(collection)
+
+
+def _scored(house: Collection, year: roster.Cycle) -> frozenset[str]:
+    """The questions a response needs at least one answer to. What counts of a questionnaire of the office's own may still be
+    changed after the seal, so that there any answer will do."""
+    return frozenset() if questionnaire.name_of(house.instrument) else frozenset(gather.scored_questions(rules(year)))
 
 
 def _audit(asked: Asked, at: int) -> sealing.Audit:

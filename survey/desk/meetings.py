@@ -73,7 +73,7 @@ def new_meeting() -> AnyResponse | tuple[str, int]:
         year = this(connection)
         banners = [each.banner for each in roster.banners(connection, year.cycle) if who.sees(each.banner)]
         villages = [each for each in roster.villages(connection, year.cycle) if who.sees(each.banner)]
-        brought = [(f"xlsform:{each.id}", each.title) for each in questionnaire.of_all(connection)]
+        brought = [(questionnaire.PREFIX + each.id, each.title) for each in questionnaire.of_all(connection)]
     form.instrument.choices = choices([("opinion", _("附件4民意调查表（样表）")), *brought])
     form.banner.choices = choices([("", ""), *((each, each) for each in banners)])
     if form.validate_on_submit() and _whole(form):

@@ -121,6 +121,7 @@ def results() -> str:
         decided=decided,
         grades=grades(year.rulebook),
         gaps=gaps(ranking),
+        unscored=unscored(year, ranking),
         undecided=undecided,
         cap=cap(ranking, year.rulebook, decided),
         needs=needs,
@@ -206,6 +207,7 @@ def subject(sequence: str, subject: str) -> AnyResponse | tuple[str, int]:
         cap=cap(ranking, year.rulebook, decided),
         others=_others(year, row),
         answers=_answers(year, row.subject),
+        unscored=row.banner in unscored(year, ranking),
         **labels(),
     ), 422 if fault else 200
 
@@ -289,6 +291,14 @@ def gaps(ranking: Ranking) -> list[Gap]:
     return sorted(listed, key=lambda gap: (-gap.number, gap.input))
 
 
+def unscored(year: Reckoned, ranking: Ranking) -> list[str]:
+    """The banners whose opinion survey counts for nothing, as its questionnaire has no points set, where the ranking needs it."""
+    part = year.rulebook.opinion
+    if part is None or part.id not in year.rulebook.needs(year.rulebook.sequence(ranking.sequence)):
+        return []
+    return sorted(banner for banner, asked in year.facts.surveys.items() if not asked.questions and not asked.measure)
+
+
 def bins(values: list[Fraction]) -> list[Bar]:
     """Values counted in steps of five points; a value on a border is in the step above it."""
     counts: dict[int, int] = {}
@@ -333,14 +343,19 @@ def _answers(year: Reckoned, of: Subject) -> list[tuple[str, list[Bar]]]:
     if part is None or found is None:
         return []
     rows = []
-    for question in part.person_questions if of.person else part.team_questions:
-        counts = [
-            (each, sum(group.get(each.id, 0) for group in found.marks.get(question.id, {}).values())) for each in part.answers
-        ]
+    own = year.facts.surveys.get(of.banner)
+    measured = part.person_questions if of.person else part.team_questions
+    asked = [(each.id, each.label, [(a.id, a.label) for a in part.answers]) for each in measured]
+    for each in own.questions if own else ():
+        if each.kind == "one" and each.of == ("person" if of.person else "team"):
+            asked.append((each.id, each.label, [(a.id, a.label) for a in each.answers if a.points is not None]))
+    for id, label, answers in asked:
+        groups = found.marks.get(id, {}).values()
+        counts = [(words, sum(group.get(answer, 0) for group in groups)) for answer, words in answers]
         total = sum(number for _answer, number in counts)
         if total:
-            bars = [Bar(label=each.label.text(language()), number=n, share=Fraction(100 * n, total)) for each, n in counts]
-            rows.append((question.label.text(language()), bars))
+            bars = [Bar(label=words.text(language()), number=n, share=Fraction(100 * n, total)) for words, n in counts]
+            rows.append((label.text(language()), bars))
     return rows
 
 

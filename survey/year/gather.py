@@ -4,15 +4,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeVar
+from typing import Literal, TypeVar, cast
 
 from survey.year.yearbook import Book, Rows
 from survey.year.yearbook.rows import Paper
-from tally.facts import Banner, Facts, Marks, Opinion, Person, Subject
-from tally.number import parse
+from tally.facts import RESPONSES, Answer, Asked, Banner, Facts, Marks, Opinion, Person, Subject, Survey
+from tally.number import parse, plain
 from tally.rulebook import Rulebook
+from tally.step import Label
 
 CHOICE = "choice."
+VOID = "void"
 Value = TypeVar("Value")
 
 
@@ -28,11 +30,14 @@ class Counts:
 
 def facts(book: Book, rulebook: Rulebook) -> Facts:
     """The facts of a year book that has no faults; `rulebook` says which questions of the opinion survey are scored."""
-    return translate(book, counts(book, rulebook))
+    return translate(book, counts(book, rulebook), own_questions(book))
 
 
-def translate(book: Book, counted: Counts) -> Facts:
-    """The facts of what the office entered (all tables of the book but ballots and opinions) and of counted marks."""
+def translate(book: Book, counted: Counts, own: Mapping[str, Asked], unscored: Iterable[str] = ()) -> Facts:
+    """The facts of what the office entered (all tables of the book but ballots and opinions) and of counted marks.
+
+    `own`: the scored questions of the office's own questionnaires, by id; `unscored`: banners asked by one that scores nothing.
+    """
     settings = book.settings
     return Facts(
         year=int(settings["year"]),
@@ -49,7 +54,51 @@ def translate(book: Book, counted: Counts) -> Facts:
         factors=_by_subject(book["factors"], str),
         appraisal=_appraisal(counted),
         opinion=_opinion(counted),
+        surveys=_surveys(counted, own, unscored),
     )
+
+
+def own_questions(book: Book) -> dict[str, Asked]:
+    """The scored questions of questionnaires that are not the measure's, by id (`questionnaire.question`)."""
+    rows: dict[str, list[tuple[str, ...]]] = {}
+    for row in book["questions"]:
+        rows.setdefault(row[0], []).append(row)
+    return {
+        id: Asked(
+            id=id,
+            of=cast(Literal["team", "person"], of_id[0][1]),
+            kind=cast(Literal["one", "many", "number"], of_id[0][2]),
+            label=Label(zh=of_id[0][3]),
+            answers=tuple(
+                Answer(id=answer, label=Label(zh=meaning or answer), points=parse(points) if points else None)
+                for *_, answer, meaning, points in sorted(of_id, key=_low_first)
+            ),
+        )
+        for id, of_id in rows.items()
+    }
+
+
+def _low_first(row: tuple[str, ...]) -> Fraction:
+    """The two ends of a number's line, that which is worth 0 first; choices as they stand."""
+    return parse(row[6]) if row[2] == "number" else Fraction(0)
+
+
+def question_rows(own: Iterable[Asked]) -> list[tuple[str, ...]]:
+    """The same as rows of the table of questions."""
+    return [
+        (each.id, each.of, each.kind, each.label.zh, answer.id, "" if answer.label.zh == answer.id else answer.label.zh,
+         "" if answer.points is None else plain(answer.points))
+        for each in own
+        for answer in each.answers
+    ]  # fmt: skip
+
+
+def counts_for(question: Asked, answer: str) -> bool:
+    """Whether an answer to a question of the office's own stands in its denominator."""
+    if question.kind == "number":
+        return answer != VOID
+    pointed = {each.id for each in question.answers if each.points is not None}
+    return not pointed.isdisjoint(answer.split("/") if question.kind == "many" else [answer])
 
 
 def counts(book: Book, rulebook: Rulebook) -> Counts:
@@ -58,13 +107,15 @@ def counts(book: Book, rulebook: Rulebook) -> Counts:
     A response is known by banner, village and response. What stands beside an acquaintance of `stranger` does not
     count, nor do unscored questions.
     """
-    survey, rows = rulebook.opinion, book["opinions"]
+    survey, rows, own = rulebook.opinion, book["opinions"], own_questions(book)
     if survey is None or not len(rows):
         return Counts(appraisal=_by_person(book), opinion={}, valid={})
-    scored, valid = scored_questions(rulebook), {answer.id for answer in survey.answers}
+    scored, valid = scored_questions(rulebook) | own.keys(), {answer.id for answer in survey.answers}
     met, stranger = survey.acquaintance.id, survey.stranger
     scored_rows = {key[1:] for key in rows.counts if key[2] in scored}
-    valid_for = {row: row[0] for row in scored_rows if row[2] in valid}
+    valid_for = {
+        row: row[0] for row in scored_rows if (counts_for(own[row[1]], row[2]) if row[1] in own else row[2] in valid)
+    }
     strange_for = {key[1:]: key[1] for key in rows.counts if key[2] == met and key[3] == stranger}
     opinion = Counter({key: count for key, count in rows.counts.items() if key[2] in scored})
     responses: Counter[tuple[str, ...]] = Counter()
@@ -78,9 +129,8 @@ def counts(book: Book, rulebook: Rulebook) -> Counts:
         for person in people:
             if person is not None:
                 responses[banner, person] += 1
-    return Counts(
-        appraisal=_by_person(book), opinion={key: count for key, count in opinion.items() if count}, valid=responses
-    )
+    known = {key: count for key, count in opinion.items() if count}
+    return Counts(appraisal=_by_person(book), opinion=_spread(known, own), valid=responses)
 
 
 def _by_person(book: Book) -> dict[tuple[str, ...], int]:
@@ -101,29 +151,81 @@ def _responses(rows: Rows) -> Sequence[Paper]:
     return list(whole.items())
 
 
-def count_fragments(fragments: Iterable[tuple[str, str, str, str, Mapping[str, str], int]], rulebook: Rulebook) -> Counts:
-    """Sealed fragments, counted: kind (appraisal, opinion), banner, subject, voice, answers and how many are alike.
+def _spread(opinion: Mapping[tuple[str, ...], int], own: Mapping[str, Asked]) -> Mapping[tuple[str, ...], int]:
+    """Answers counted, those of a question of several choice by choice beside the responses that count."""
+    if not any(each.kind == "many" for each in own.values()):
+        return opinion
+    spread: Counter[tuple[str, ...]] = Counter()
+    for (banner, person, question, answer), times in opinion.items():
+        asked = own.get(question)
+        if asked is None or asked.kind != "many":
+            spread[banner, person, question, answer] += times
+        elif counts_for(asked, answer):
+            for each in (*answer.split("/"), RESPONSES):
+                spread[banner, person, question, each] += times
+    return spread
 
-    A fragment is what one ballot or response says of one subject; the same rules hold as for a year book's rows.
-    """
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Piece:
+    """A sealed fragment, and how many are alike: what one ballot or response says of one subject. `questionnaire` is the
+    id of one of the office's own, else ""."""
+
+    kind: str
+    banner: str
+    questionnaire: str
+    subject: str
+    voice: str
+    answers: Mapping[str, str]
+    alike: int
+
+
+def count_fragments(pieces: Iterable[Piece], rulebook: Rulebook, own: Mapping[str, Asked]) -> Counts:
+    """Sealed fragments, counted by the same rules as a year book's rows."""
     appraisal: Counter[tuple[str, ...]] = Counter()
     opinion: Counter[tuple[str, ...]] = Counter()
     responses: Counter[tuple[str, ...]] = Counter()
     survey, scored = rulebook.opinion, scored_questions(rulebook)
     valid = {answer.id for answer in survey.answers} if survey else set()
     items = {item.id for item in rulebook.ballots.items} if rulebook.ballots else set()
-    for kind, banner, person, voice, answers, alike in fragments:
-        if kind == "appraisal":
-            for item, grade in answers.items():
+    for piece in pieces:
+        if piece.kind == "appraisal":
+            for item, grade in piece.answers.items():
                 if item in items:
-                    appraisal[banner, person, item, voice, grade] += alike
-        elif survey and answers.get(survey.acquaintance.id) != survey.stranger:
-            counted = {question: answer for question, answer in answers.items() if question in scored}
+                    appraisal[piece.banner, piece.subject, item, piece.voice, grade] += piece.alike
+        elif survey and not (piece.subject and piece.answers.get(survey.acquaintance.id) == survey.stranger):
+            if piece.questionnaire:
+                named = ((f"{piece.questionnaire}.{question}", answer) for question, answer in piece.answers.items())
+                counted = {question: answer for question, answer in named if question in own}
+                known = any(counts_for(own[question], answer) for question, answer in counted.items())
+            else:
+                counted = {question: answer for question, answer in piece.answers.items() if question in scored}
+                known = not valid.isdisjoint(counted.values())
             for question, answer in counted.items():
-                opinion[banner, person, question, answer] += alike
-            if not valid.isdisjoint(counted.values()):
-                responses[banner, person] += alike
-    return Counts(appraisal=appraisal, opinion=opinion, valid=responses)
+                opinion[piece.banner, piece.subject, question, answer] += piece.alike
+            if known:
+                responses[piece.banner, piece.subject] += piece.alike
+    return Counts(appraisal=appraisal, opinion=_spread(opinion, own), valid=responses)
+
+
+def _surveys(counted: Counts, own: Mapping[str, Asked], unscored: Iterable[str]) -> dict[str, Survey]:
+    """Banner -> what it was asked by the office's own questionnaires, each with all its scored questions; those whose
+    questionnaires score nothing have none."""
+    if not own and not unscored:
+        return {}
+    asked: dict[str, set[str]] = {banner: set() for banner in unscored}
+    measured = set()
+    for banner, _person, question, _answer in counted.opinion:
+        if question in own:
+            asked.setdefault(banner, set()).add(question.partition(".")[0])
+        else:
+            measured.add(banner)
+    return {
+        banner: Survey(
+            questions=tuple(each for each in own.values() if each.id.partition(".")[0] in names), measure=banner in measured
+        )
+        for banner, names in asked.items()
+    }
 
 
 def scored_questions(rulebook: Rulebook) -> set[str]:

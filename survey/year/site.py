@@ -7,20 +7,21 @@ fragment under a random id of its own. Where D-27 hides a group, a village or a 
 import json
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 from sqlalchemy import Table as Stored
 
-from survey import journal, schema
+from survey import journal, questionnaire, schema
 from survey.box import collection, fragment
 from survey.instrument import canonical
+from survey.questionnaire import Questionnaire
 from survey.year import gather, yearbook
 from survey.year.yearbook import Book, Rows
 from survey.year.yearbook.tables import Table, tables
-from tally.facts import Facts
+from tally.facts import Asked, Facts
 from tally.rulebook import Ballots, OpinionSurvey, Rulebook
 
 LABEL = {"appraisal": "导入的总结测评", "opinion": "导入的民意调查"}
@@ -46,6 +47,7 @@ class Sheaf:
     banner: str
     village: str
     pieces: Sequence[tuple[str, str, str]]
+    questionnaire: str = ""  # one of the office's own
 
 
 # ---- in ------------------------------------------------------------------------------------------------------------
@@ -78,6 +80,11 @@ def take_in(connection: Connection, book: Book, rulebook: Rulebook, *, by: str, 
     _put(connection, schema.person, book["people"], year)
     for name, table in FACTS.items():
         _put(connection, table, book[name], year)
+    own = gather.own_questions(book)
+    try:
+        questionnaire.take_in(connection, own.values())
+    except ValueError as name:
+        raise Refused("已有编号 %(name)s 的问卷，计分与年度工作簿里的不同，请先改成一样", name=str(name)) from None
     made = 0
     for sheaf in sheaves(book, rulebook):
         _seal(connection, year, sheaf, rulebook)
@@ -111,7 +118,8 @@ def sheaves(book: Book, rulebook: Rulebook) -> Iterator[Sheaf]:
     if ballots and len(book["ballots"]):
         yield from _ballots(book["ballots"], ballots, rulebook)
     if rulebook.opinion and len(book["opinions"]):
-        yield from _opinions(book["opinions"], rulebook.opinion, smallest_group(rulebook))
+        several = {id for id, asked in gather.own_questions(book).items() if asked.kind == "many"}
+        yield from _opinions(book["opinions"], rulebook.opinion, smallest_group(rulebook), several)
 
 
 def smallest_group(rulebook: Rulebook) -> int:
@@ -141,8 +149,8 @@ def _ballots(rows: Rows, part: Ballots, rulebook: Rulebook) -> Iterator[Sheaf]:
         )
 
 
-def _opinions(rows: Rows, part: OpinionSurvey, smallest: int) -> Iterator[Sheaf]:
-    """One sheaf a banner and village that is shown."""
+def _opinions(rows: Rows, part: OpinionSurvey, smallest: int, several: Set[str]) -> Iterator[Sheaf]:
+    """One sheaf a banner, questionnaire and village that is shown; `several`: questions with more than one answer."""
     pieces: dict[str, dict[tuple[str, str, str, str], dict[str, str]]] = {}
     for banner, village, response, respondent, person, question, answer in rows:
         pieces.setdefault(banner, {}).setdefault((village, response, respondent, person), {})[question] = answer
@@ -157,13 +165,32 @@ def _opinions(rows: Rows, part: OpinionSurvey, smallest: int) -> Iterator[Sheaf]
             )
             for place in set(places.values())
         }
-        sheaf: dict[str, list[tuple[str, str, str]]] = {}
+        sheaf: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
         for (village, _, respondent, person), answers in of_banner.items():
             place = places[village]
-            piece = (person, voices[place][respondent], canonical(answers).decode())
-            sheaf.setdefault(place, []).append(piece)
-        for place, found in sheaf.items():
-            yield Sheaf(kind="opinion", banner=banner, village=place, pieces=found)
+            for name, of_form in _by_questionnaire(answers, several).items():
+                piece = (person, voices[place][respondent], canonical(of_form).decode())
+                sheaf.setdefault((place, name), []).append(piece)
+        for (place, name), found in sheaf.items():
+            yield Sheaf(kind="opinion", banner=banner, village=place, pieces=found, questionnaire=name)
+
+
+def _by_questionnaire(answers: Mapping[str, str], several: Set[str]) -> dict[str, dict[str, str | list[str]]]:
+    """Answers by the questionnaire that asked: the measure's ("") or one of the office's own, there under the questions' own ids.
+    Whether a person is known is asked by either."""
+    found: dict[str, dict[str, str | list[str]]] = {}
+    bare: dict[str, str | list[str]] = {}
+    for question, answer in answers.items():
+        name, dot, own = question.partition(".")
+        if dot:
+            found.setdefault(name, {})[own] = answer.split("/") if question in several and answer != gather.VOID else answer
+        else:
+            bare[question] = answer
+    if len(found) == 1:
+        next(iter(found.values())).update(bare)
+    elif bare:
+        found[""] = bare
+    return found
 
 
 def _shown(numbers: Mapping[str, int], smallest: int, order: Sequence[str]) -> dict[str, str]:
@@ -180,6 +207,7 @@ def _seal(connection: Connection, year: int, sheaf: Sheaf, rulebook: Rulebook) -
         kind=sheaf.kind,
         mode="slips",
         title=LABEL[sheaf.kind],
+        instrument=questionnaire.PREFIX + sheaf.questionnaire if sheaf.questionnaire else None,
         village=sheaf.village,
         smallest_group=smallest_group(rulebook),
     )
@@ -205,8 +233,25 @@ def facts(connection: Connection, year: int) -> tuple[Facts, Rulebook] | None:
     if found is None:
         return None
     book, rulebook = found
-    counted = gather.count_fragments(_alike(connection, year), rulebook)
-    return gather.translate(book, counted), rulebook
+    own = _own(connection, year)
+    asked = {each.id: each for of_form in own.values() for each in of_form.asked}
+    counted = gather.count_fragments(_alike(connection, year), rulebook, asked)
+    return gather.translate(book, counted, asked, _unscored(connection, year, own)), rulebook
+
+
+def _own(connection: Connection, year: int) -> dict[str, Questionnaire]:
+    """The office's own questionnaires that sealed surveys of a year asked, by id."""
+    query = select(schema.collection.c.instrument).where(*_sealed(year, "opinion")[:-1]).distinct()
+    names = {questionnaire.name_of(each) for each in connection.execute(query).scalars()} - {""}
+    return {name: found for name in sorted(names) if (found := questionnaire.find(connection, name))}
+
+
+def _unscored(connection: Connection, year: int, own: Mapping[str, Questionnaire]) -> set[str]:
+    """The banners with a sealed survey whose questionnaire scores nothing."""
+    names = [questionnaire.PREFIX + each.id for each in own.values() if not each.asked]
+    house = schema.collection.c
+    query = select(house.banner).where(*_sealed(year, "opinion")[:-1], house.instrument.in_(names))
+    return set(connection.execute(query).scalars()) if names else set()
 
 
 def give_out(connection: Connection, year: int) -> Book | None:
@@ -216,9 +261,11 @@ def give_out(connection: Connection, year: int) -> Book | None:
         return None
     book, rulebook = found
     by_id = {table.id: table for table in tables(rulebook)}
+    asked = {each.id: each for of_form in _own(connection, year).values() for each in of_form.asked}
     marks = {
         "ballots": Rows.of(by_id["ballots"], sorted(_ballot_rows(connection, year, by_id["ballots"]))),
-        "opinions": Rows.of(by_id["opinions"], sorted(_opinion_rows(connection, year, by_id["opinions"], rulebook))),
+        "opinions": Rows.of(by_id["opinions"], sorted(_opinion_rows(connection, year, by_id["opinions"], rulebook, asked))),
+        "questions": Rows.of(by_id["questions"], gather.question_rows(asked.values())),
     }
     return Book(tables={**book.tables, **marks})
 
@@ -255,14 +302,17 @@ def _sealed(year: int, kind: str) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _alike(connection: Connection, year: int) -> Iterator[tuple[str, str, str, str, Mapping[str, str], int]]:
-    """The year's fragments, those of one banner, subject, voice and answers together."""
+def _alike(connection: Connection, year: int) -> Iterator[gather.Piece]:
+    """The year's fragments, those of one banner, questionnaire, subject, voice and answers together."""
     house, piece = schema.collection.c, schema.fragment.c
     for kind in ("appraisal", "opinion"):
-        keys = (house.banner, piece.subject, piece.voice, piece.answers)
+        keys = (house.banner, house.instrument, piece.subject, piece.voice, piece.answers)
         query = select(*keys, func.count()).where(*_sealed(year, kind)).group_by(*keys)
-        for banner, subject, voice, answers, alike in connection.execute(query):
-            yield kind, banner, subject, voice, _single(json.loads(answers)), alike
+        for banner, name, subject, voice, answers, alike in connection.execute(query):
+            yield gather.Piece(
+                kind=kind, banner=banner, questionnaire=questionnaire.name_of(name), subject=subject, voice=voice,
+                answers=_single(json.loads(answers)), alike=alike,
+            )  # fmt: skip
 
 
 def _single(answers: Answers) -> dict[str, str]:
@@ -281,7 +331,9 @@ def _ballot_rows(connection: Connection, year: int, table: Table) -> Iterator[tu
                 yield banner, ballot, voice, subject, item, grade
 
 
-def _opinion_rows(connection: Connection, year: int, table: Table, rulebook: Rulebook) -> Iterator[tuple[str, ...]]:
+def _opinion_rows(
+    connection: Connection, year: int, table: Table, rulebook: Rulebook, own: Mapping[str, Asked]
+) -> Iterator[tuple[str, ...]]:
     questions, part = table.column("question").codes, rulebook.opinion
     if part is None:
         return
@@ -290,13 +342,18 @@ def _opinion_rows(connection: Connection, year: int, table: Table, rulebook: Rul
     valid = {each.id for each in (*part.answers, *part.neutral)}
     villages = _villages(connection, year, smallest_group(rulebook))
     house, piece = schema.collection.c, schema.fragment.c
-    query = select(house.collection, house.banner, piece.fragment, piece.voice, piece.subject, piece.answers)
-    for name, banner, id, voice, subject, answers in connection.execute(query.where(*_sealed(year, "opinion"))):
-        response = bytes(id).hex()
+    query = select(house.collection, house.instrument, house.banner, piece.fragment, piece.voice, piece.subject, piece.answers)
+    for name, form, banner, id, voice, subject, answers in connection.execute(query.where(*_sealed(year, "opinion"))):
+        response, of_own = bytes(id).hex(), questionnaire.name_of(form)
         for question, answer in _single(json.loads(answers)).items():
+            row = banner, villages[name], response, voice, subject
+            if of_own and f"{of_own}.{question}" in own:
+                yield *row, f"{of_own}.{question}", answer
+            if of_own and not (subject and question == part.acquaintance.id):
+                continue
             allowed = met if question == part.acquaintance.id else valid if question in scored else {answer}
             if question in questions and answer and answer in allowed:
-                yield banner, villages[name], response, voice, subject, question, answer
+                yield *row, question, answer
 
 
 def _villages(connection: Connection, year: int, smallest: int) -> dict[str, str]:

@@ -70,9 +70,13 @@ def test_a_workbook_in_the_profile_becomes_an_instrument(app):
 def test_it_is_kept_scored_and_found_by_a_collection(app):
     with db.deed() as connection:
         questionnaire.add(connection, xlsform.read(workbook()))
-        questionnaire.score(connection, "survey1", {"knows": {"yes": "100", "no": "0"}})
-        with pytest.raises(ValueError):
-            questionnaire.score(connection, "survey1", {"knows": {"maybe": "50"}})
+        assert questionnaire.score(connection, "survey1", {"knows": {"yes": "100", "no": "0"}}, by="office")
+        for wrong in (
+            {"knows": {"maybe": "50"}}, {"knows": {"yes": "100.1"}}, {"knows": {"yes": "0"}}, {"knows": {}}, {"knows": {"yes": "0.00001"}},
+            {"words": {}}, {"wishes": {"roads": "60", "water": "41"}}, {"age": {"zero": "18"}}, {"age": {"zero": "18", "full": "18.0"}},
+        ):  # fmt: skip
+            with pytest.raises(questionnaire.Unfit):
+                questionnaire.score(connection, "survey1", wrong, by="office")
         with pytest.raises(ValueError):
             questionnaire.add(connection, xlsform.read(workbook()))
         assert questionnaire.find(connection, "survey1").scoring == {"knows": {"yes": "100", "no": "0"}}
@@ -99,3 +103,24 @@ def test_it_is_kept_scored_and_found_by_a_collection(app):
 )
 def test_what_is_outside_the_profile_is_refused_with_its_place(app, content, where):
     assert where in faults(content)
+
+
+def people(*rows):
+    return workbook([("begin_repeat", "r", "这些同志", "", "", "", "", ""), *rows, ("end_repeat", "", "", "", "", "", "", "")] + GOOD[1:4])
+
+
+def test_what_stands_in_a_repeat_is_asked_about_each_person(app):
+    row = ("select_one yesno", "met", "见过吗？", "", "", "", "", "")
+    then = ("select_one yesno", "good", "好吗？", "", "", "${met} = 'yes'", "", "")
+    found = xlsform.read(people(row, then))
+    assert [(part.scope, len(part.questions)) for part in found.parts] == [("person", 2), ("team", 3)]
+    form = instrument.Form(instrument=found, people=(instrument.Rated(id="P1", name="甲"), instrument.Rated(id="P2", name="乙")))
+    given = {"q.P1.met": ["yes"], "q.P1.good": ["no"], "q.P2.met": ["no"], "q.P2.good": ["yes"], "q..knows": ["no"]}
+    assert form.read(given)[0].answers == {"P1": {"met": "yes", "good": "no"}, "P2": {"met": "no"}, "": {"knows": "no"}}
+    assert faults(people(row, ("text", "why", "为什么？", "", "", "", "", ""))) == [("survey", 4)]
+    outside = ("select_one yesno", "after", "后来呢？", "", "", "${met} = 'yes'", "", "")
+    assert faults(workbook([*GOOD, ("begin_repeat", "r", "人", "", "", "", "", ""), row, ("end repeat", "", "", "", "", "", "", ""), outside])) == [
+        ("survey", 13)
+    ]
+    inside = [GOOD[0], ("begin_repeat", "r", "人", "", "", "", "", ""), row, ("end_group", "", "", "", "", "", "", "")]
+    assert faults(workbook(inside))[:2] == [("survey", 3), ("survey", 5)]

@@ -214,7 +214,8 @@ class Checks:
         judge(self.tables["scores"], ["component", "person"], self._component, self.faults)
         self._factors()
         self._ballots()
-        self._opinions()
+        own = self._own_questions()
+        self._opinions(own)
 
     def _home(self, banner: str) -> Problem | None:
         if not banner or banner in self.banners:
@@ -352,16 +353,53 @@ class Checks:
                 self.faults,
             )
 
-    def _opinions(self) -> None:
+    def _own_questions(self) -> dict[str, dict[str, set[str]]]:
+        """Question of the office's own -> its cells by column; faults where they do not fit together."""
+        rows = self.tables["questions"]
+        of: dict[str, dict[str, set[str]]] = {}
+        first: dict[str, int] = {}
+        lines: dict[str, list[tuple[str, str]]] = {}
+        columns = [column.id for column in rows.table.columns]
+        for line, cells in zip(rows.lines, rows, strict=True):
+            if any(isinstance(cell, Bad) for cell in cells) or not cells[0]:
+                continue
+            question = cells[0]
+            first.setdefault(question, line)
+            for column, cell in zip(columns, cells, strict=True):
+                of.setdefault(question, {}).setdefault(column, set()).add(cell)
+            lines.setdefault(question, []).append((cells[4], cells[6]))
+
+        def fault(question: str, column: str, remedy: str) -> None:
+            self.faults.append(Fault(table="questions", row=first[question], column=column, value=question, remedy=remedy))
+
+        for question, found in of.items():
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}\.[A-Za-z_]\w{0,39}", question, re.ASCII):
+                fault(question, "question", "自拟题写成 问卷编号.题目编号，例如 survey1.q1")
+            if any(len(found[column]) > 1 for column in ("of", "kind", "label")):
+                fault(question, "label", "同一题的各行，对象、题型和题目要相同")
+            elif found["kind"] == {"number"}:
+                if sorted(points for _, points in lines[question]) != ["0", "100"] or any(not _is_number(each) for each, _ in lines[question]):
+                    fault(question, "points", "数字题写两行：答案是得0分的数和得100分的数")
+            elif found["points"] <= {""}:
+                fault(question, "points", "至少一个答案要有分值")
+            elif found["kind"] == {"many"} and sum(parse(points) for _, points in lines[question] if points) > 100:
+                fault(question, "points", "多选题各答案的分值合计不能超过100")
+        return of
+
+    def _opinions(self, own: Mapping[str, Mapping[str, set[str]]]) -> None:
         part = self.rulebook.opinion
         if part is None:
             return
-        team = {question.id for question in part.team_questions}
-        person_questions = {question.id for question in part.person_questions}
+        team = {question.id for question in part.team_questions} | {id for id, cells in own.items() if "team" in cells["of"]}
+        person_questions = {question.id for question in part.person_questions} | own.keys() - team
         met = codes("answer", part.acquaintances)
         answers = codes("answer", (*part.answers, *part.neutral))
+        named = self.tables["opinions"].table.column("question").codes
 
         def whose(question: str, person: str) -> Problem | None:
+            if question and question not in named and question not in own:
+                remedy, values = unknown(question, {**named, **{each: each for each in own}})
+                return "question", question, remedy, values
             if question in team and person:
                 return "person", person, "%(question)s 问的是总队，请把编号留空", {"question": question}
             if not person and (question in person_questions or question == part.acquaintance.id):
@@ -371,6 +409,8 @@ class Checks:
         def answer(question: str, text: str) -> Problem | None:
             if not text or not question:
                 return None
+            if question in own:
+                return _own_answer(own[question], text)
             if question == part.acquaintance.id:
                 allowed = met
             elif question in team or question in person_questions:
@@ -384,6 +424,24 @@ class Checks:
 
         judge(self.tables["opinions"], ["question", "person"], whose, self.faults)
         judge(self.tables["opinions"], ["question", "answer"], answer, self.faults)
+
+
+def _own_answer(cells: Mapping[str, set[str]], text: str) -> Problem | None:
+    """What is wrong with an answer to a question of the office's own."""
+    if text == "void":
+        return None
+    if "number" in cells["kind"]:
+        return None if _is_number(text) else ("answer", text, "应是一个数，例如 87.5", {})
+    for each in text.split("/") if "many" in cells["kind"] else [text]:
+        if each not in cells["answer"]:
+            remedy, values = unknown(each, {answer: answer for answer in sorted(cells["answer"])})
+            return "answer", text, remedy, values
+    return None
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is a number as a respondent may type it."""
+    return bool(re.fullmatch(r"[+-]?\d+(\.\d+)?", text, re.ASCII)) and sum(sign.isdigit() for sign in text) <= 15
 
 
 def by_sheet(points: Rows, rulebook: Rulebook) -> Rows:

@@ -67,7 +67,7 @@ def write(book: Book, path: Path) -> None:
     try:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("BEGIN")
-        for rows in book.tables.values():
+        for rows in book.written:
             columns = ", ".join(f'"{column.id}" TEXT NOT NULL' for column in rows.table.columns)
             key = ", ".join(f'"{column}"' for column in rows.table.key)
             connection.execute(f'CREATE TABLE "{rows.table.id}" ({columns}, PRIMARY KEY ({key})) STRICT')

@@ -111,7 +111,10 @@ def _columns(records: Iterator[tuple[int, list[str]]]) -> Chunks:
 def write(book: Book, path: Path) -> None:
     """Write every table as `<id>.csv` into the folder, headed in ids, UTF-8, text that looks like a formula guarded."""
     path.mkdir(parents=True, exist_ok=True)
-    for id, rows in book.tables.items():
+    for id in {*book.tables} - {rows.table.id for rows in book.written}:
+        (path / f"{id}.csv").unlink(missing_ok=True)
+    for rows in book.written:
+        id = rows.table.id
         part = path / f"{id}.csv.part"
         with part.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")

@@ -113,6 +113,11 @@ class Book:
         return self.tables[table]
 
     @property
+    def written(self) -> list[Rows]:
+        """The tables as they are written: a rare one only where it has rows."""
+        return [rows for rows in self.tables.values() if len(rows) or not rows.table.rare]
+
+    @property
     def settings(self) -> Mapping[str, str]:
         """The table `year` as key -> value."""
         return self.tables["year"].pairs("key", "value")

@@ -50,7 +50,8 @@ class Table:
     """A table (sheet) of the year book; no two rows may share the columns of `key`.
 
     `paper`: the columns that name the sheet of paper (a ballot, a response) whose lines the rows of a long table are;
-    `counted`: those of them that are kept when the rows are counted, and all other columns.
+    `counted`: those of them that are kept when the rows are counted, and all other columns. `rare`: written only when it
+    has rows.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Table:
     required: bool = False
     paper: tuple[str, ...] = ()
     counted: tuple[str, ...] = ()
+    rare: bool = False
 
     def column(self, id: str) -> Column:
         """The column of that id."""
@@ -68,6 +70,9 @@ class Table:
 
 LEVELS = {"national": "国家级", "regional": "自治区级"}
 UNRANKED = {"none": "无"}
+
+OF = {"team": "总队", "person": "个人"}
+KINDS = {"one": "单选", "many": "多选", "number": "数字"}
 
 # the short Chinese names of coded values, by kind and id
 NAMES: Mapping[str, Mapping[str, str]] = {
@@ -199,7 +204,7 @@ def after_year(name: str) -> bool:
 
 
 def tables(rulebook: Rulebook) -> tuple[Table, ...]:
-    """The nine tables, coded by the rulebook."""
+    """The tables, coded by the rulebook; the last is for questionnaires that are not the measure's own."""
     ballots, opinion, letters = rulebook.ballots, rulebook.opinion, rulebook.letters
     return (
         YEAR,
@@ -321,7 +326,7 @@ def tables(rulebook: Rulebook) -> tuple[Table, ...]:
                     optional=True,
                 ),
                 _PERSON,
-                _code("question", "问题", _questions(rulebook)),
+                Column(id="question", chinese="问题", kind=Kind.CODE, codes=_questions(rulebook), open=True),
                 Column(
                     id="answer",
                     chinese="答案",
@@ -335,6 +340,21 @@ def tables(rulebook: Rulebook) -> tuple[Table, ...]:
             key=("banner", "village", "response", "person", "question"),
             paper=("banner", "village", "response", "respondent"),
             counted=("banner", "person", "question", "answer"),
+        ),
+        Table(
+            id="questions",
+            chinese="自拟题计分",
+            columns=(
+                Column(id="question", chinese="问题"),
+                _code("of", "对象", OF),
+                _code("kind", "题型", KINDS),
+                Column(id="label", chinese="题目", kind=Kind.TEXT),
+                Column(id="answer", chinese="答案"),
+                Column(id="meaning", chinese="答案文字", kind=Kind.TEXT, blank=True, optional=True),
+                Column(id="points", chinese="分值", kind=Kind.NUMBER, blank=True),
+            ),
+            key=("question", "answer"),
+            rare=True,
         ),
     )
 

@@ -61,7 +61,7 @@ def write(book: Book, path: Path | BinaryIO) -> None:
     with xlsxwriter.Workbook(path, options) as workbook:
         head = workbook.add_format({"bold": True, "bottom": 1})
         text = workbook.add_format({"num_format": "@"})
-        for rows in book.tables.values():
+        for rows in book.written:
             page = workbook.add_worksheet(rows.table.chinese)
             page.freeze_panes(1, 0)
             columns = rows.table.columns
