@@ -34,14 +34,15 @@
     if (tile.querySelector("textarea, input[type=checkbox]")) body.append(named[0].name, "-"); // an empty one is looked at, too
     try {
       const answer = await fetch(form.action, {method: "POST", body, headers: {"X-Script": "1"}});
-      if (!answer.ok || !(await answer.json()).kept) throw new Error();
+      const told = await answer.json();
+      if (!answer.ok || !told.kept) throw new Error(told.fault || "");
       if (!tile.classList.contains("kept") && left) left.textContent = Math.max(0, left.textContent - 1);
       tile.classList.add("kept");
       if (kept) kept.textContent = form.dataset.kept;
       return true;
-    } catch {
+    } catch (error) {
       tile.classList.remove("kept");
-      if (kept) { kept.textContent = form.dataset.lost; kept.classList.remove("unseen"); }
+      if (kept) { kept.textContent = error.name === "Error" && error.message || form.dataset.lost; kept.classList.remove("unseen"); }
       return false;
     }
   };

@@ -134,10 +134,17 @@ class _Reader:
         questions: list[Question] = []
         groups: list[_Group] = []
 
-        def close(title: Text) -> None:
+        def close(of: _Group | None) -> None:
             if questions:
-                scope = "person" if self.repeating else "team"
-                parts.append(Part(id=f"part{len(parts) + 1}", scope=scope, title=title, questions=tuple(questions)))
+                parts.append(
+                    Part(
+                        id=f"part{len(parts) + 1}",
+                        scope="person" if self.repeating else "team",
+                        title=of.title if of else {},
+                        questions=tuple(questions),
+                        show_if=of.show_if if of else None,
+                    )
+                )
                 questions.clear()
 
         for row, cells in self.survey:
@@ -145,7 +152,7 @@ class _Reader:
             deed, _sep, what = kind.partition("_")
             if kind in ("begin_group", "begin_repeat"):
                 if not groups:
-                    close({})
+                    close(None)
                     self.repeating = what == "repeat"
                 elif what == "repeat":
                     self.fault("survey", row, _("begin_repeat 要放在最外层"))
@@ -156,15 +163,15 @@ class _Reader:
                     self.fault("survey", row, _("%(end)s 前面没有相配的 begin_%(what)s", end=kind, what=what))
                     continue
                 if len(groups) == 1:
-                    close(groups[0].title)
+                    close(groups[0])
                     self.repeating = False
                 groups.pop()
-            elif question := self.question(row, cells, kind, lists, [each.show_if for each in groups]):
+            elif question := self.question(row, cells, kind, lists, [each.show_if for each in groups[1:]]):
                 questions.append(question)
         if groups:
             words = _("begin_%(what)s 没有 end_%(what)s", what=groups[-1].kind)
             self.fault("survey", groups[-1].row, words)
-        close({})
+        close(None)
         if not parts:
             self.fault("survey", 0, _("没有题目"))
         settings = self.settings[0][1] if self.settings else {}

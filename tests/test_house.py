@@ -22,6 +22,7 @@ ROOMS = (
     ("survey.box",),
     ("survey.roster",),
     ("survey.xlsform", "survey.questionnaire", "survey.ability"),
+    ("survey.condition",),
     ("survey.instrument",),
     ("survey.access", "survey.job", "survey.vault"),
     ("survey.journal",),

@@ -17,9 +17,10 @@ from sqlalchemy import Connection
 from survey.box import casting, slip
 from survey.box import keys as key_store
 from survey.box.collection import Collection, new_id
-from survey.instrument import VOID, Form
+from survey.instrument import TEXT_LIMIT, VOID, Form, Question
 from survey.paper import printing
 from survey.vault import Vault
+from survey.year.yearbook.clean import narrow
 
 VOICE = "voice"
 Answers = dict[str, tuple[str, ...]]  # field name -> options; () is a blank
@@ -386,6 +387,18 @@ def fields(of: Sheet, form: Form) -> dict[str, list[str]]:
         most = 1 if question.kind == "one" else question.at_most or len(question.options) if question.kind == "many" else 1
         given[name] = [VOID] if len(values) > most else list(values)
     return given
+
+
+def written(text: str, question: Question) -> str:
+    """What was written by hand, as it is kept: words cut to what the box takes, a number or a date in narrow digits."""
+    return text[:TEXT_LIMIT] if question.kind == "text" else narrow(text)[:TEXT_LIMIT]
+
+
+def unfit(answers: Answers, form: Form) -> dict[str, str]:
+    """Written numbers and dates that cannot be taken: field name -> why, as `Form.read` says it. The box would leave them out."""
+    written = {item.name for item in form.items() if item.question.kind not in ("one", "many", "text", "note")}
+    _reply, faults = form.read(fields(Sheet(code="", state="ready", answers=answers), form), paper=True)
+    return {fault.name: fault.why for fault in faults if fault.name in written and fault.why != "required"}
 
 
 def _contradict(one: Scan, other: Scan) -> bool:

@@ -34,7 +34,7 @@ def specimen(collection: str) -> Response:
     """The paper form without a code: to look at and to show, never to be counted."""
     here = house.find(collection)
     try:
-        laid = printing.lay_out(here)
+        laid = printing.lay_out(here, spoken=request.args.get("language", ""))
     except job.Failed as fault:
         return Response(str(fault), status=409, mimetype="text/plain; charset=utf-8")
     return pdf(laid.pdf, "specimen")

@@ -50,7 +50,7 @@ def home(collection: str) -> str:
         batches=batch.all_of(house.instance(), collection), sealed=cast.sealed_of(house.instance(), collection), done=done,
         printable=printing.printable(here), once=secrets.token_hex(8), glyphs=glyphs, most=printing.MOST,
         results={each.job for each in jobs if job.has_result(app, each.job)}, job_name=job_name, group_name=printing.group_name,
-        counting=here.phase() in ("open", "closing"),
+        counting=here.phase() in ("open", "closing"), languages=form.languages, language_name=language_name, lang=language(),
     )  # fmt: skip
 
 
@@ -80,6 +80,11 @@ def job_name(kind: str) -> str:
     return {"slips": _("印测评码"), "ballots": _("印纸票"), "read": _("识读扫描件")}.get(kind, kind)
 
 
+def language_name(code: str) -> str:
+    """A language a form may be printed in, in words."""
+    return {"zh": _("中文"), "en": _("英文"), "mn": _("蒙古文")}.get(code, code)
+
+
 # ---- printing ------------------------------------------------------------------------------------------------------
 
 
@@ -107,8 +112,10 @@ def print_codes(collection: str, medium: str) -> AnyResponse:
         flash(_("请填写要印多少张，一次最多 %(most)s 张。", most=printing.MOST), "error")
         return back
     with db.reading() as connection:
-        known = {voice for voice, _words in groups(here, collections.form(connection, here).instrument.voices)}
-    if set(counts) - known:
+        form = collections.form(connection, here)
+    known = {voice for voice, _words in groups(here, form.instrument.voices)}
+    printed = request.form.get("language", "")
+    if set(counts) - known or printed not in ("", *form.languages):
         abort(400)
     if here.state == "open" and (reason := _both(here)):
         flash(reason, "error")
@@ -116,8 +123,8 @@ def print_codes(collection: str, medium: str) -> AnyResponse:
     once = request.form.get("once", "")
     started = job.start(
         house.app(), kind=kind, subject=collection, account=access.me().account,
-        total=sum(counts.values()), once=once if once.isalnum() and len(once) == 16 else "", language=language(), counts=counts,
-        site=house.site(),
+        total=sum(counts.values()), once=once if once.isalnum() and len(once) == 16 else "", counts=counts,
+        language=printed if printed in ("zh", "en") else language(), printed=printed, site=house.site(),
     )  # fmt: skip
     return redirect(url_for("paper.show_job", name=started.job))
 

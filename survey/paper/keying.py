@@ -12,11 +12,11 @@ from survey.box import collection as collections
 from survey.box import keys as key_store
 from survey.box import slip
 from survey.desk.words import language
-from survey.instrument import TEXT_LIMIT, VOID, Form, Item, say
+from survey.instrument import VOID, Form, Item, say
 from survey.paper import batch, blueprint, house, printing
-from survey.paper.batch import VOICE, Typed
+from survey.paper.batch import VOICE, Batch, Typed
 from survey.paper.house import COUNTING
-from survey.paper.settle import SPOILED, spoiled_words
+from survey.paper.settle import SPOILED, spoiled_words, unfit_words
 from survey.paper.upload import load, state_words
 
 
@@ -41,6 +41,13 @@ def key_in(collection: str, name: str) -> str:
     here, found, form, _pile = load(collection, name)
     if found.kind != "keyed":
         abort(404)
+    return _key_page(here, found, form, code=request.args.get("code", ""))
+
+
+def _key_page(
+    here: collections.Collection, found: Batch, form: Form, *, code: str = "", given: batch.Answers | None = None, fault: str = ""
+) -> str:
+    """The form for one sheet; with what was typed where it could not be kept."""
     mine = sorted(code for code, typed in found.typed.items() if any(each.account == access.me().account for each in typed))
     waiting = sorted(code for code, typed in found.typed.items() if len(typed) == 1 and code not in mine)
     return render_template(
@@ -54,8 +61,9 @@ def key_in(collection: str, name: str) -> str:
         mine=mine,
         waiting=len(waiting),
         people={each.id: each for each in form.people},
-        given={},
-        code=request.args.get("code", ""),
+        given=given or {},
+        fault=fault,
+        code=code,
         reasons=SPOILED[1:],
         spoiled_words=spoiled_words,
         ask_voice=_asks_voice(here, form),
@@ -86,7 +94,10 @@ def keyed(collection: str, name: str) -> AnyResponse | tuple[str, int]:
     if state != "ready":
         flash(_("%(code)s：%(why)s", code=code, why=state_words(state)), "error")
         return redirect(url_for("paper.key_in", collection=collection, name=name))
-    new = Typed(account=me, answers=_typed(form), spoiled=spoiled)  # type: ignore[arg-type]
+    answers = _typed(form)
+    if not spoiled and (wrong := unfit_words(form, batch.unfit(answers, form))):
+        return _key_page(here, found, form, code=code, given=answers, fault=wrong), 422
+    new = Typed(account=me, answers=answers, spoiled=spoiled)  # type: ignore[arg-type]
     with batch.alone(house.instance(), collection, name) as now:
         others = tuple(each for each in now.typed.get(code, ()) if each.account != me)
         if len(others) > 1:
@@ -109,7 +120,7 @@ def _typed(form: Form) -> batch.Answers:
         if not values:
             continue
         if item is not None and item.question.kind not in ("one", "many"):
-            given[name] = (values[0][:TEXT_LIMIT],)
+            given[name] = (batch.written(values[0], item.question),)
             continue
         options = {o.id for o in (item.question.options if item else form.instrument.voices)}
         if not set(values) <= options | {VOID}:
@@ -169,6 +180,9 @@ def third_look(collection: str, name: str, code: str) -> AnyResponse:
     if request.form.get("spoiled", "") not in SPOILED:
         abort(400)
     typed = _typed(form)
+    if not request.form.get("spoiled") and (wrong := unfit_words(form, batch.unfit({**shown.answers, **typed}, form))):
+        flash(wrong, "error")
+        return redirect(url_for("paper.compare", collection=collection, name=name, code=code))
     missing = [name for name in shown.differing if name != "spoiled" and name not in typed and request.form.get(name) is None]
     if missing and not request.form.get("spoiled"):
         flash(_("还有没选的，请逐项对照票面。"), "error")

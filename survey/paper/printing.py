@@ -80,7 +80,8 @@ def print_sheets(task: job.Task) -> bytes:
     from survey.paper import press, sheet
 
     house, keys = _of(task)
-    laid = {voice: lay_out(house, voice) for voice in _counts(task.job)}
+    spoken = str(task.job.given.get("printed", ""))
+    laid = {voice: lay_out(house, voice, spoken) for voice in _counts(task.job)}
     codes = _make(task, house, keys, medium="paper")
     done, parts = 0, []
     for voice, number in _counts(task.job).items():
@@ -106,8 +107,9 @@ def heading(house: Collection, voice: str, site: str):  # type: ignore[no-untype
     )  # fmt: skip
 
 
-def lay_out(house: Collection, voice: str = ""):  # type: ignore[no-untyped-def]
-    """The paper form of a collection for one group. Raises job.Failed where it could not be read back."""
+def lay_out(house: Collection, voice: str = "", spoken: str = ""):  # type: ignore[no-untyped-def]
+    """The paper form of a collection for one group, in the language asked for or the page's. Raises job.Failed where it could
+    not be read back."""
     from survey.paper import sheet
 
     with db.reading() as connection:
@@ -115,7 +117,7 @@ def lay_out(house: Collection, voice: str = ""):  # type: ignore[no-untyped-def]
     try:
         return sheet.lay_out(
             sheet.plan(
-                asked, collection=house.collection, language=language(), ask_voice=not voice,
+                asked, collection=house.collection, language=spoken or language(), ask_voice=not voice, gettext=_,
                 subtitle=" · ".join(x for x in (house.banner, house.village, house.title, group_name(house, voice)) if x)
                 + (f"（{_('试投')}）" if house.trial else ""),
             ),

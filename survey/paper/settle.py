@@ -1,5 +1,6 @@
 """Settling what was not read for certain: cut-out beside choice, closest first, by keyboard; or a whole sheet at a time."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -10,7 +11,7 @@ from survey import access
 from survey.access import allowed
 from survey.box.collection import Collection
 from survey.desk.words import language
-from survey.instrument import TEXT_LIMIT, VOID, Form, say
+from survey.instrument import VOID, Form, say
 from survey.paper import batch, blueprint, house, reader
 from survey.paper.batch import VOICE, Batch, Pile
 from survey.paper.house import COUNTING
@@ -116,6 +117,14 @@ def settle(collection: str, name: str) -> AnyResponse | tuple[dict[str, object],
         flash(fault, "error")
         return redirect(url_for("paper.show_batch", collection=collection, name=name))
     given = read_fields(pile, form, here)
+    for code, answers in given.items():
+        read = pile.sheet(code)
+        wrong = batch.unfit({**(read.answers if read else {}), **answers}, form)
+        if told := unfit_words(form, {name: why for name, why in wrong.items() if name in answers}):
+            if script:
+                return {"fault": told}, 422
+            flash(told, "error")
+            return redirect(url_for("paper.review", collection=collection, name=name))
     with batch.alone(house.instance(), collection, name) as now:
         for code, answers in given.items():
             before = now.decision(code).answers
@@ -143,7 +152,7 @@ def read_fields(pile: Pile, form: Form, here: Collection) -> dict[str, batch.Ans
         question = asked.get(name)
         options = {o.id for o in (question.options if question else form.instrument.voices)}
         if question is not None and question.kind not in ("one", "many"):
-            words = tuple(value[:TEXT_LIMIT] for value in values if value != "-")[:1]
+            words = tuple(batch.written(value, question) for value in values if value != "-")[:1]
             if words or values:  # an empty field alone settles nothing: "-" says that nothing is written
                 given.setdefault(code, {})[name] = words
             continue
@@ -209,6 +218,20 @@ def decide(collection: str, name: str, code: str) -> AnyResponse:
         batch.decide(house.instance(), now, code, by=access.me().account, **changes)
     flash(_("已记下。"))
     return back
+
+
+def unfit_words(form: Form, wrong: Mapping[str, str]) -> str:
+    """Why written numbers or dates cannot be taken, in words; "" where all can."""
+    why = {
+        "not_a_number": _("不是数字，或不是整数"),
+        "out_of_range": _("超出这一题的范围"),
+        "not_a_date": _("日期要写成 2018-06-30"),
+        "constraint": _("不合这一题的限制"),
+        "too_long": _("太长"),
+    }
+    asked = {item.name: item.question for item in form.items()}
+    told = [_("“%(question)s”%(why)s", question=say(asked[name].text, language()), why=why.get(each, each)) for name, each in wrong.items()]
+    return _("%(faults)s。票面上就是这样写的，请留空，按未答计。", faults=_("；").join(told)) if told else ""
 
 
 def spoiled_words(why: str) -> str:

@@ -6,15 +6,17 @@ was laid out, `write` prints one copy a code. Pure: no database, no clock.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 import jinja2
 import weasyprint
 
-from survey.instrument import Form, Part, Question, say
+from survey import condition
+from survey.instrument import Condition, Form, Part, Question, say
 from survey.paper import font, stamp
 from survey.paper.geometry import (
     BOX,
@@ -38,7 +40,10 @@ _HOUSE = Path(__file__).parents[2]
 _MM = 25.4 / 96  # a CSS pixel
 _PITCH = BOX + GAP
 _NAMES = 35.0  # width of a grid's column of names
-
+_EM = 3.9  # a Chinese character of an option, in mm
+_LINE, _LINE_OF_PERSON = 183.0, 138.0  # room for a question's options beside each other
+_HEAD = 4  # characters of an option that stand above a grid's column
+_TALL = 9  # options in one column at most, where two would do
 
 VOICE = "voice"  # the question for the group, asked on sheets whose code carries none
 
@@ -97,6 +102,17 @@ class Asked:
     hint: str
     options: tuple[Choice, ...]
     at_most: int | None = None
+    when: str = ""
+
+    @property
+    def columns(self) -> int:
+        """How many options stand beside each other in columns; 0: they follow each other in one line."""
+        room = _LINE_OF_PERSON if self.subject else _LINE
+        widths = [_PITCH + _EM * _width(option.text) for option in self.options]
+        if sum(widths) <= room:
+            return 0
+        fits = max(1, min(5, int(room / max(widths))))
+        return 2 if fits == 1 and len(self.options) > _TALL else fits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +125,7 @@ class Space:
     text: str
     hint: str
     tall: bool
+    when: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,9 +178,11 @@ def plan(
     subtitle: str = "",
     language: str = "zh",
     ask_voice: bool = False,
+    gettext: Callable[[str], str] = str,
 ) -> SheetPlan:
-    """The paper form of an instrument and its people, in one language.
+    """The paper form of an instrument and its people, in one language; `gettext` translates the sheet's own words.
 
+    A screen hides what is not to be answered, paper says so: once for questions in a row that ask for the same, else at each.
     The title stands on top of each sheet. `ask_voice` asks for the group, where the sheet's code does not carry it.
     """
     instrument = form.instrument
@@ -191,7 +210,7 @@ def plan(
             Person(subject=rated.id, name=rated.name, position=rated.position, unit=rated.unit) for rated in form.subjects(part)
         )
         heading = say(part.title, language)
-        if part.scope == "person" and _is_grid(part):
+        if part.scope == "person" and _is_grid(part, language):
             blocks.append(
                 Grid(
                     items=tuple(Choice(id=q.id, text=say(q.text, language)) for q in part.questions),
@@ -200,16 +219,24 @@ def plan(
                 )
             )
         elif part.scope == "person":
-            blocks.append(Words(look="heading", lines=(f"{form.numbers[part.id, '']}. {heading}",)))
+            blocks.append(Words(look="heading", lines=(f"{form.numbers[part.id, '']}. {heading or gettext('对每位同志')}",)))
+            blocks.extend(Words(look="when", lines=(told,)) for told in _told(form, part, part.show_if, language))
+            for run in _runs(part.questions):
+                blocks.extend(_reach(form, part, run, language, gettext))
             for person in people:
                 blocks.append(Named(person=person))
-                blocks.extend(_ask(q, person.subject, "", language) for q in part.questions)
+                blocks.extend(_ask(q, person.subject, form.numbers.get((part.id, q.id), ""), language, gettext) for q in part.questions)
         else:
             if heading and (len(part.questions) != 1 or say(part.questions[0].text, language) != heading):
                 blocks.append(Words(look="heading", lines=(heading,)))
-            for q in part.questions:
-                number = form.numbers.get((part.id, q.id))
-                blocks.append(_ask(q, "", f"{number}." if number else "", language))
+            blocks.extend(Words(look="when", lines=(told,)) for told in _told(form, part, part.show_if, language))
+            for run in _runs(part.questions):
+                together = list(_reach(form, part, run, language, gettext)) if len(run) > 1 else []
+                blocks.extend(together)
+                for q in run:
+                    number = form.numbers.get((part.id, q.id))
+                    asks = "" if together else "".join(_told(form, part, q.show_if, language))
+                    blocks.append(_ask(q, "", f"{number}." if number else "", language, gettext, asks))
     title = title or say(instrument.title, language)
     return SheetPlan(collection=collection, title=title, subtitle=subtitle, language=language, blocks=tuple(blocks))
 
@@ -235,7 +262,7 @@ def lay_out(plan: SheetPlan, gettext: Callable[[str], str] = str) -> Laid:
         )
         for anchors in found
     )
-    _check(plan, sheets)
+    _check(plan, sheets, gettext)
     buffer = BytesIO()
     document.write_pdf(buffer)
     geometry = Geometry(
@@ -298,25 +325,66 @@ def _marks(landscape: bool) -> bytes:
     return drawn
 
 
-def _is_grid(part: Part) -> bool:
+def _is_grid(part: Part, language: str) -> bool:
     first, *others = part.questions
-    alike = all([o.id for o in q.options] == [o.id for o in first.options] for q in others)
+    heads = [(o.id, say(o.text, language)) for o in first.options]
+    alike = all([(o.id, say(o.text, language)) for o in q.options] == heads for q in others)
     columns = len(part.questions) * len(first.options)
-    fits = columns * _PITCH + _NAMES <= 297 - 2 * EDGE
-    return len(part.questions) > 1 and alike and fits and all(q.kind == "one" for q in part.questions)
+    fits = columns * _PITCH + _NAMES <= 297 - 2 * EDGE and all(_width(word) <= 2 * _HEAD for _id, text in heads for word in text.split())
+    plain = all(q.kind == "one" and not q.hint and q.show_if is None for q in part.questions) and part.show_if is None
+    return len(part.questions) > 1 and alike and fits and plain
 
 
-def _ask(q: Question, subject: str, number: str, language: str) -> Words | Asked | Space:
+def _width(text: str) -> float:
+    """About how wide a text is, in Chinese characters."""
+    return sum(0.55 if sign.isascii() else 1 for sign in text)
+
+
+def _runs(questions: Sequence[Question]) -> Iterator[list[Question]]:
+    """Questions in a row that are asked under the same condition."""
+    for _condition, run in groupby(questions, key=lambda question: question.show_if):
+        yield list(run)
+
+
+def _told(form: Form, part: Part, show_if: Condition | None, language: str) -> list[str]:
+    """A condition in words, if there is one."""
+    return [condition.words(form, part, [show_if], partial(say, language=language))] if show_if else []
+
+
+def _reach(form: Form, part: Part, run: Sequence[Question], language: str, gettext: Callable[[str], str]) -> Iterator[Words]:
+    """The condition of several questions in a row, once for them all."""
+    numbers = [form.numbers[part.id, q.id] for q in run if q.kind != "note"]
+    for told in _told(form, part, run[0].show_if, language) if numbers else ():
+        pattern = gettext("第 {first} 至 {last} 题：{when}") if len(numbers) > 1 else gettext("第 {first} 题：{when}")
+        words = pattern.replace("{first}", numbers[0]).replace("{last}", numbers[-1]).replace("{when}", told)
+        yield Words(look="when", lines=(words,))
+
+
+def _ask(q: Question, subject: str, number: str, language: str, gettext: Callable[[str], str], when: str = "") -> Words | Asked | Space:
     text, hint = say(q.text, language), say(q.hint, language)
     if q.kind == "note":
-        return Words(look="note", lines=(text,))
+        return Words(look="note", lines=(*([when] if when else []), text))
     if q.kind in ("one", "many"):
         options = tuple(Choice(id=option.id, text=say(option.text, language)) for option in q.options)
         return Asked(
             subject=subject, question=q.id, kind="one" if q.kind == "one" else "many", number=number, text=text,
-            hint=hint, options=options, at_most=q.at_most,
+            hint=hint, options=options, at_most=q.at_most, when=when,
         )  # fmt: skip
-    return Space(subject=subject, question=q.id, number=number, text=text, hint=hint, tall=q.kind == "text")
+    told = [hint, _what_to_write(q, gettext), say(q.constraint_text, language)]
+    return Space(
+        subject=subject, question=q.id, number=number, text=text, hint=" ".join(filter(None, told)), tall=q.kind == "text", when=when
+    )
+
+
+def _what_to_write(q: Question, _: Callable[[str], str]) -> str:
+    """What a number or a date is written like; "" for words."""
+    if q.kind == "date":
+        return _("（填年、月、日）")
+    if q.kind == "text":
+        return ""
+    if q.least is not None and q.most is not None:
+        return _("（填 {least} 到 {most} 的数）").replace("{least}", q.least).replace("{most}", q.most)
+    return _("（填整数）") if q.kind == "integer" else _("（填数字）")
 
 
 def _rows(block: Block) -> Iterator[Row]:
@@ -330,7 +398,7 @@ def _rows(block: Block) -> Iterator[Row]:
                 yield Row(subject=person.subject, question=item.id, kind="one", options=options)
 
 
-def _check(plan: SheetPlan, sheets: Sequence[Sheet]) -> None:
+def _check(plan: SheetPlan, sheets: Sequence[Sheet], gettext: Callable[[str], str]) -> None:
     """A form that could not be read back is not printed."""
     width, height = size(plan.landscape)
     if len(sheets) > 99:
@@ -343,7 +411,9 @@ def _check(plan: SheetPlan, sheets: Sequence[Sheet]) -> None:
             if (row.subject, row.question, option) in sheet.boxes
         }
         if len(pages) != 1:
-            raise LayoutError("有一道题的选项没有排在同一张纸上，请缩短文字。")
+            words = {(b.subject, b.question): b.text for b in plan.blocks if isinstance(b, Asked)}
+            name = f"“{words.get((row.subject, row.question), row.question)}”"
+            raise LayoutError(gettext("{question}的选项一张纸排不下，请减少选项或缩短文字。").replace("{question}", name))
     for sheet in sheets:
         boxes = list(sheet.boxes.values())
         for number, box in enumerate(boxes):

@@ -20,9 +20,10 @@ from flask import Response, current_app, render_template, request
 from flask_babel import get_babel
 from markupsafe import Markup, escape
 
+from survey import condition
 from survey.box.collection import Collection
 from survey.instrument import Condition, Form, Part, Question, from_json, say
-from survey.phone import blueprint, condition
+from survey.phone import blueprint
 
 OWN = "@@own@@"
 SIZES = ("normal", "large")

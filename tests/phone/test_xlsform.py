@@ -30,11 +30,11 @@ GOOD = [
 ]
 
 
-def workbook(rows=GOOD, head=HEAD, choices=CHOICES, settings=("survey1", "示例调查")):
+def workbook(rows=GOOD, head=HEAD, choices=CHOICES, settings=("survey1", "示例调查"), choice_head=("list_name", "name", "label")):
     stream = io.BytesIO()
     book = xlsxwriter.Workbook(stream, {"in_memory": True})
     for name, table in (
-        ("survey", [head, *rows]), ("choices", [("list_name", "name", "label"), *choices]),
+        ("survey", [head, *rows]), ("choices", [choice_head, *choices]),
         ("settings", [("form_id", "form_title"), settings]),
     ):  # fmt: skip
         sheet = book.add_worksheet(name)
