@@ -1,13 +1,18 @@
 """XLSForm in: an opinion survey written as a workbook becomes an instrument, within a documented profile.
 
-Profile. Sheets `survey`, `choices`, `settings`. Types: select_one, select_multiple, text, integer, decimal, date, note, range,
-begin_group/end_group, begin_repeat/end_repeat (what stands between is asked about each person of the team). Columns: type,
-name, label, hint, required, relevant, constraint, constraint_message, parameters (of a range: start, end), each text also as
-`label::中文 (zh)`, `label::English (en)`. Expressions: comparisons of one `${question}` (in a constraint also `.`) with a number
-or a quoted text, `selected()`, and/or/not, brackets. All else is refused with sheet, row and reason. Where the extra `xlsform`
-is installed, pyxform checks the workbook too.
+Profile. Sheets `survey`, `choices` and, if there is one, `settings` (form_title, form_id, default_language; without form_id
+the file's name is the id). Types: select_one, select_multiple, text, integer, decimal, date, note, range in steps of 1,
+begin_group/end_group (the label of an inner one is printed as a note), begin_repeat/end_repeat (what stands between is asked
+about each person of the team). Columns: type, name, label, hint, required, relevant, constraint, constraint_message,
+parameters (of a range: start, end, step), each text also as `label::中文 (zh)`, `label::English (en)`; a text without a language
+is in the default language, or in Chinese, which must always be there. Expressions: comparisons of one `${question}` (in a
+constraint also `.`) with a number or a quoted text, `selected()`, and/or/not, brackets.
+
+All else is refused with sheet, row and reason. Blank rows, columns that XLSForm does not know and those of it that are empty are
+left aside.
 """
 
+import hashlib
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -18,12 +23,20 @@ from flask_babel import gettext as _
 
 from survey.instrument import Condition, Instrument, Option, Part, Question, Text, number
 
-KINDS = {"text": "text", "integer": "integer", "decimal": "decimal", "date": "date", "note": "note", "range": "decimal"}
+REFUSED = {  # what XLSForm knows and this profile does not; another heading is the office's own, such as a remark
+    "calculation", "choice_filter", "default", "trigger", "repeat_count", "read_only", "readonly", "required_message", "guidance_hint", "media",
+    "image", "audio", "video", "big-image", "bind", "body", "instance", "save_to", "count", "appearance", "filter", "autoplay", "relevance",
+    "constraint message", "constraining message",
+}  # fmt: skip
+ALIASES = {"list name": "list_name", "value": "name"}
+KINDS = {"text": "text", "integer": "integer", "decimal": "decimal", "date": "date", "note": "note", "range": "integer"}
 TEXTS = {"label", "hint", "constraint_message"}
 SURVEY = TEXTS | {"type", "name", "required", "relevant", "constraint", "parameters"}
 CHOICES = {"list_name", "name", "label"}
-SETTINGS = {"form_title", "form_id", "version", "default_language"}
+SETTINGS = {"form_title", "form_id", "default_language"}
 LANGUAGES = {"中文": "zh", "汉语": "zh", "chinese": "zh", "english": "en", "英语": "en", "蒙古语": "mn", "mongolian": "mn"}
+LANGUAGE = re.compile(r"\(([a-z]{2,3})(?:-[a-z0-9]+)*\)", re.IGNORECASE)  # as in 中文 (zh), 简体中文 (zh-CN)
+ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 ROWS = 2000
 
@@ -45,14 +58,14 @@ class Refused(ValueError):
         self.faults = faults
 
 
-def read(content: bytes) -> Instrument:
-    """The instrument of a workbook (.xlsx, .xls, .ods). Raises Refused."""
+def read(content: bytes, name: str = "") -> Instrument:
+    """The instrument of a workbook (.xlsx, .xls, .ods); `name` is what the file is called. Raises Refused."""
     try:
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
-        sheets = {name.strip().lower(): book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
+        sheets = {title.strip().lower(): book.get_sheet_by_name(title).to_python(skip_empty_area=False) for title in book.sheet_names}
     except Exception:  # the reader raises many kinds
         raise Refused([Fault(sheet="", row=0, reason=_("打不开，请存成 .xlsx 再试"))]) from None
-    return _Reader(sheets).instrument(content)
+    return _Reader(sheets).instrument(content, name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +83,10 @@ class _Reader:
         self.faults: list[Fault] = []
         self.survey = self._rows(sheets, "survey", SURVEY)
         self.choices = self._rows(sheets, "choices", CHOICES)
-        self.settings = self._rows(sheets, "settings", SETTINGS)
+        settings = self._rows(sheets, "settings", SETTINGS)
+        self.settings = settings[0] if settings else (2, {})
+        self.default = _language(self.settings[1].get("default_language", "")) or "zh"
+        self.options: dict[str, frozenset[str]] = {}  # of the questions read so far
         self.kinds: dict[str, str] = {}  # of the questions read so far: a condition looks back only
         self.of_people: set[str] = set()  # those asked about each person: outside a repeat no condition can name one of them
         self.repeating = False
@@ -87,26 +103,28 @@ class _Reader:
         if len(table) > ROWS:
             self.fault(name, 0, _("行数太多"))
             return []
-        head = [str(cell).strip() for cell in table[0]] if table else []
-        for each in head:
-            base = each.split("::")[0].strip()
-            if each and (base not in columns or ("::" in each and base not in TEXTS)):
-                self.fault(name, 1, _("不支持这一列：%(column)s", column=each))
+        first = next((at for at, line in enumerate(table) if any(_cell(cell) for cell in line)), 0)
+        head = [_heading(cell) for cell in table[first]] if table else []
+        for each in {each for each in head if each and head.count(each) > 1}:
+            self.fault(name, first + 1, _("这一列出现了两次：%(column)s", column=each))
+        taken = {each for each in head if _base(each) in columns and ("::" not in each or _base(each) in TEXTS)}
+        told: set[str] = set()
         rows = []
-        for at, line in enumerate(table[1:], 2):
+        for at, line in enumerate(table[first + 1 :], first + 2):
             cells = {key: _cell(value) for key, value in zip(head, line, strict=False) if key and _cell(value)}
-            if cells:
+            for key in cells.keys() - taken - told:
+                if name != "settings" and (_base(key) in REFUSED | columns):
+                    self.fault(name, at, _("不支持这一列：%(column)s", column=key))
+                told.add(key)
+            if cells := {key: value for key, value in cells.items() if key in taken}:
                 rows.append((at, cells))
         return rows
 
     def text(self, sheet: str, row: int, cells: Mapping[str, str], base: str, *, needed: bool = False) -> Text:
         found: dict[str, str] = {}
-        for key, value in cells.items():
-            name, _sep, language = (part.strip() for part in key.partition("::"))
-            if name == base:
-                code = re.search(r"\(([a-z]{2})\)", language)
-                plain = LANGUAGES.get(language.lower(), language.lower() or "zh")
-                found[code[1] if code else plain] = value
+        for key, value in sorted(cells.items()):  # a text with its language goes before one without
+            if _base(key) == base:
+                found[_language(key.partition("::")[2]) or self.default] = value
                 if "${" in value:
                     self.fault(sheet, row, _("文字里不能引用答案"))
         if found and "zh" not in found:
@@ -119,7 +137,7 @@ class _Reader:
         found: dict[str, list[Option]] = {}
         for row, cells in self.choices:
             name = cells.get("name", "")
-            if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name) or not cells.get("list_name"):
+            if not ID.fullmatch(name) or not cells.get("list_name"):
                 self.fault("choices", row, _("选项编号只能用字母、数字、下划线，且要写明 list_name"))
                 continue
             options = found.setdefault(cells["list_name"], [])
@@ -128,7 +146,7 @@ class _Reader:
             options.append(Option(id=name, text=self.text("choices", row, cells, "label", needed=True)))
         return found
 
-    def instrument(self, content: bytes) -> Instrument:
+    def instrument(self, content: bytes, file: str) -> Instrument:
         lists = self.lists()
         parts: list[Part] = []
         questions: list[Question] = []
@@ -157,7 +175,13 @@ class _Reader:
                 elif what == "repeat":
                     self.fault("survey", row, _("begin_repeat 要放在最外层"))
                 shown = self.condition(row, cells.get("relevant", ""), "")
-                groups.append(_Group(row=row, kind=what, title=self.text("survey", row, cells, "label"), show_if=shown))
+                title = self.text("survey", row, cells, "label")
+                if not NAME.fullmatch(cells.get("name", "")):
+                    self.fault("survey", row, _("%(begin)s 要有编号 name", begin=kind))
+                groups.append(_Group(row=row, kind=what, title=title, show_if=shown))
+                if len(groups) > 1 and title:
+                    inner = _joined([each.show_if for each in groups[1:]])
+                    questions.append(Question(id=f"group{row}", kind="note", text=title, show_if=inner))
             elif kind in ("end_group", "end_repeat"):
                 if not groups or groups[-1].kind != what:
                     self.fault("survey", row, _("%(end)s 前面没有相配的 begin_%(what)s", end=kind, what=what))
@@ -172,19 +196,19 @@ class _Reader:
             words = _("begin_%(what)s 没有 end_%(what)s", what=groups[-1].kind)
             self.fault("survey", groups[-1].row, words)
         close(None)
-        if not parts:
+        if not parts and not self.faults:
             self.fault("survey", 0, _("没有题目"))
-        settings = self.settings[0][1] if self.settings else {}
-        name = settings.get("form_id", "")
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name):
-            self.fault("settings", 2, _("要写明 form_id，只能用字母、数字、下划线"))
+        row, settings = self.settings
+        stem = re.sub(r"\.\w+$", "", file)
+        name = settings.get("form_id", "") or (stem if ID.fullmatch(stem) else f"form-{hashlib.sha256(content).hexdigest()[:8]}")
+        if not ID.fullmatch(name):
+            self.fault("settings", row, _("form_id 只能用字母、数字、下划线和短横，最多40个"))
         if self.faults:
             raise Refused(self.faults)
-        _second_opinion(content)
         return Instrument(
             id=name,
             kind="opinion",
-            title={"zh": settings.get("form_title", name)},
+            title={"zh": settings.get("form_title", "") or stem or name},
             voices_title={},
             voices=(),
             parts=tuple(parts),
@@ -196,8 +220,12 @@ class _Reader:
         word, _sep, argument = kind.partition(" ")
         name = cells.get("name", "")
         before = len(self.faults)
-        if word not in KINDS and word not in ("select_one", "select_multiple") or word in KINDS and argument:
+        if not kind:
+            self.fault("survey", row, _("缺少题型 type"))
+        elif word not in KINDS and word not in ("select_one", "select_multiple") or word in KINDS and argument:
             self.fault("survey", row, _("不支持这种题型：%(kind)s", kind=kind))
+        elif argument.endswith(" or_other"):
+            self.fault("survey", row, _("不支持 or_other，请在选项里加一个“其他”"))
         elif word not in KINDS and argument not in lists:
             self.fault("survey", row, _("choices 里没有这组选项：%(name)s", name=argument))
         if not NAME.fullmatch(name) or name in self.kinds:
@@ -210,6 +238,8 @@ class _Reader:
         if real == "text" and self.repeating:
             self.fault("survey", row, _("逐人的部分（begin_repeat）里不能有文字题"))
         self.kinds[name] = real
+        if word not in KINDS:
+            self.options[name] = frozenset(option.id for option in lists.get(argument, ()))
         if self.repeating:
             self.of_people.add(name)
         found = Question(
@@ -227,16 +257,21 @@ class _Reader:
             word != "range" or set(given) - {"start", "end", "step"} or any(number(v) is None for v in given.values())
         ):
             self.fault("survey", row, _("parameters 只能给 range 写 start、end、step"))
-        if word == "range" and not {"start", "end"} <= set(given):
+        if word != "range":
+            return None, None
+        start, end, step = (number(given.get(name, default)) for name, default in (("start", ""), ("end", ""), ("step", "1")))
+        if start is None or end is None:
             self.fault("survey", row, _("range 要写明 start 和 end"))
-        return (given.get("start"), given.get("end")) if word == "range" else (None, None)
+        elif start >= end or step != 1 or start % 1 or end % 1:
+            self.fault("survey", row, _("range 的 start 要小于 end，都是整数，step 是 1"))
+        return given.get("start"), given.get("end")
 
     def condition(self, row: int, text: str, itself: str) -> Condition | None:
         if not text:
             return None
         try:
             kinds = {name: kind for name, kind in self.kinds.items() if self.repeating or name not in self.of_people}
-            return _Expression(text, itself, kinds).whole()
+            return _Expression(text, itself, kinds, self.options).whole()
         except ValueError as fault:
             self.fault("survey", row, _("表达式不支持：%(text)s（%(why)s）", text=text, why=str(fault)))
             return None
@@ -248,9 +283,9 @@ class _Expression:
     TOKEN = re.compile(r"\s*(\$\{\s*\w+\s*\}|'[^']*'|\"[^\"]*\"|\d+(?:\.\d+)?|<=|>=|!=|[=<>(),.+-]|\w+)")
     FLIP = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
 
-    def __init__(self, text: str, itself: str, kinds: Mapping[str, str]) -> None:
+    def __init__(self, text: str, itself: str, kinds: Mapping[str, str], options: Mapping[str, frozenset[str]]) -> None:
         self.tokens: list[str] = []
-        self.itself, self.kinds = itself, kinds
+        self.itself, self.kinds, self.options = itself, kinds, options
         at = 0
         text = text.strip()
         while at < len(text):
@@ -301,7 +336,7 @@ class _Expression:
             self.take()
             name = self.name()
             self.take(",")
-            value = self.value()
+            value = self.option(name, self.value())
             self.take(")")
             return {"q": name, "is": [value]}
         name, sign, value = self.name(), self.take(), ""
@@ -319,7 +354,7 @@ class _Expression:
         elif self.kinds.get(name) in ("integer", "decimal") and not quoted:
             same = {"all": [{"q": name, "ge": value}, {"q": name, "le": value}]}
         else:
-            same = {"q": name, "is": [value]}
+            same = {"q": name, "is": [self.option(name, value)]}
         return same if sign == "=" else {"not": same}
 
     def name(self) -> str:
@@ -332,6 +367,11 @@ class _Expression:
         if self.kinds[name] in ("text", "note", "date"):
             raise ValueError(_("不能按文字或日期判断：%(name)s", name=name))
         return name
+
+    def option(self, name: str, value: str) -> str:
+        if name in self.options and value not in self.options[name]:
+            raise ValueError(_("%(name)s 没有选项 %(value)s", name=name, value=value))
+        return value
 
     def value(self) -> str:
         token = self.take()
@@ -349,22 +389,26 @@ def _joined(conditions: list[Condition | None]) -> Condition | None:
     return {"all": found} if len(found) > 1 else found[0] if found else None
 
 
+def _heading(cell: object) -> str:
+    """A column's heading: `label::中文 (zh)` keeps its language as it is written."""
+    base, sep, language = (part.strip() for part in str(cell).partition("::"))
+    base = " ".join(base.lower().split())
+    return f"{ALIASES.get(base, base)}{sep}{language}"
+
+
+def _base(heading: str) -> str:
+    return heading.partition("::")[0]
+
+
+def _language(text: str) -> str:
+    """The code of a language: of 中文 (zh), Chinese, or a name not known here as it is written."""
+    found = LANGUAGE.search(text)
+    return found[1].lower() if found else LANGUAGES.get(text.strip().lower(), text.strip().lower())
+
+
 def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).strip()
-
-
-def _second_opinion(content: bytes) -> None:
-    """What pyxform says of the workbook, where it is installed."""
-    try:
-        from pyxform.errors import PyXFormError  # type: ignore[import-untyped]
-        from pyxform.xls2xform import convert  # type: ignore[import-untyped]
-    except ImportError:
-        return
-    try:
-        convert(xlsform=io.BytesIO(content), validate=False, file_type=".xlsx")
-    except PyXFormError as fault:
-        raise Refused([Fault(sheet="survey", row=0, reason=str(fault))]) from None

@@ -36,7 +36,7 @@ def add_questionnaire() -> AnyResponse | tuple[str, int]:
         words = _("请选择文件") if not content else _("一个工作簿最大 2 MB。")
         return _page([xlsform.Fault(sheet="", row=0, reason=words)]), 422
     try:
-        new = xlsform.read(content)
+        new = xlsform.read(content, (file.filename or "") if file else "")
         with db.deed() as connection:
             questionnaire.add(connection, new, questionnaire.proposed(new, rules(this(connection))))
             journal.record(connection, account=access.me().account, deed="questionnaire.add", subject=new.id)

@@ -383,7 +383,8 @@ def _what_to_write(q: Question, _: Callable[[str], str]) -> str:
     if q.kind == "text":
         return ""
     if q.least is not None and q.most is not None:
-        return _("（填 {least} 到 {most} 的数）").replace("{least}", q.least).replace("{most}", q.most)
+        words = _("（填 {least} 到 {most} 的整数）") if q.kind == "integer" else _("（填 {least} 到 {most} 的数）")
+        return words.replace("{least}", q.least).replace("{most}", q.most)
     return _("（填整数）") if q.kind == "integer" else _("（填数字）")
 
 

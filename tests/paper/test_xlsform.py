@@ -72,7 +72,7 @@ def test_the_sheet_says_what_a_screen_would_do(app):
     said = words(laid().pdf)
     assert "1. 知道工作总队吗？" in said and "2. 帮过什么？" in said and "打勾就行" in said and "（可多选）" in said
     assert "仅当第 1 题选了“知道”，才填写。" in said and "第 3.2 题：仅当第 3.1 题没选“不认识”，才填写。" in said
-    assert "3. 这些同志" in said and said.count("见过几次？") == 2 and "（填整数）" in said and "4. 打几分？" in said and "（填 0 到 10 的数）" in said
+    assert "3. 这些同志" in said and said.count("见过几次？") == 2 and "（填整数）" in said and "4. 打几分？" in said and "（填 0 到 10 的整数）" in said
     assert "请照实填写。" in said and "（填年、月、日）" in said
     assert "1. Do you know the team?" in words(laid(language="en").pdf)
 
