@@ -11,6 +11,8 @@ from flask_babel import gettext as _
 from survey.box.collection import Collection
 from survey.box.fragment import HIDDEN
 from survey.instrument import VOID, Form, Question, say
+from tally.count import exactly
+from tally.number import fixed, mean, plain
 
 Counts = Mapping[str, int]
 
@@ -36,6 +38,23 @@ class Table:
     head: tuple[str, ...]
     rows: tuple[Row, ...]
     people: bool
+
+    @property
+    def tall(self) -> bool:
+        """Whether the answers are too many or too long to stand side by side: each gets a line of its own."""
+        return len(self.head) > 8 or sum(max(len(words), 3) for words in self.head) > 45
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Numbers:
+    """What was answered to a question for a number: how many answers, their mean (two decimals, half up), the least, the most."""
+
+    subject: str
+    question: str
+    valid: int
+    mean: str
+    least: str
+    most: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +126,7 @@ class Sheet:
     tables: tuple[Table, ...]
     groups: tuple[Groups, ...]
     rates: tuple[Rate, ...]
+    numbers: tuple[Numbers, ...]
     reconciled: Reconciled
     comments: tuple[tuple[str, str], ...]
     respondents: tuple[tuple[str, int], ...]
@@ -142,6 +162,7 @@ def sheet(
         tables=_tables(form, closing, language, ballots=house.kind == "appraisal"),
         groups=_groups(form, closing, language),
         rates=_rates(form, closing, language) if house.kind == "opinion" else (),
+        numbers=_numbers(form, closing, language),
         reconciled=reconciled(closing),
         comments=tuple((words.get(question, question), text) for question, text in comments),
         respondents=tuple((group_words(form, voice, language), number) for voice, number in sorted((voices or {}).items())),
@@ -235,6 +256,27 @@ def _groups(form: Form, closing: Mapping[str, Any], language: str) -> tuple[Grou
     return tuple(found)
 
 
+def _numbers(form: Form, closing: Mapping[str, Any], language: str) -> tuple[Numbers, ...]:
+    found = []
+    for part in form.instrument.parts:
+        for rated in form.subjects(part):
+            for question in part.questions:
+                voices = closing["tally"].get(rated.id, {}).get(question.id, {}) if question.kind in ("integer", "decimal") else {}
+                given = sorted(exactly(text) for answers in voices.values() for text, times in answers.items() for _each in range(times))
+                if given:
+                    found.append(
+                        Numbers(
+                            subject=rated.name if part.scope == "person" else "",
+                            question=say(question.text, language),
+                            valid=len(given),
+                            mean=fixed(mean(given)),
+                            least=plain(given[0]),
+                            most=plain(given[-1]),
+                        )
+                    )
+    return tuple(found)
+
+
 def _rates(form: Form, closing: Mapping[str, Any], language: str) -> tuple[Rate, ...]:
     """满意率 of every question that has 满意 and 比较满意 (their share of the valid answers), 知晓率 of the first question."""
     found = []
@@ -309,6 +351,13 @@ def workbook(of: Sheet) -> bytes:
             )
         if of.rates:
             put(_("比率"), [_("项目"), _("比率 %"), _("有效")], [(r.name, r.share, r.of) for r in of.rates], [60, 10, 10])
+        if of.numbers:
+            put(
+                _("数字题"),
+                [_("姓名"), _("项目"), _("有效"), _("平均"), _("最小"), _("最大")],
+                [(n.subject, n.question, n.valid, n.mean, n.least, n.most) for n in of.numbers],
+                [14, 60, 8, 10, 10, 10],
+            )
         if of.comments:
             put(_("意见"), [_("题目"), _("内容")], of.comments, [30, 90])
     return out.getvalue()

@@ -151,7 +151,9 @@ def test_from_print_to_count(desk_app):
                     got[f"q.{subject}.{question}", value] += number
     assert got == Counter({key: number for key, number in expected.items() if key[0] != "q..words"})
     assert len(comments) == sum(number for key, number in expected.items() if key[0] == "q..words")
-    assert office.get(f"/desk/paper/{meeting.name}/tally.pdf").data.startswith(b"%PDF")
+    record = words(office.get(f"/desk/paper/{meeting.name}/tally.pdf").data)
+    times = [int(value) for (field, value), number in expected.items() if field == "q.P0.times" for _each in range(number)]
+    assert "数字题" in record and f"{len(times)}{sum(times) / len(times):.2f}{min(times)}{max(times)}" in record.replace(" ", "")
 
 
 def scanned(page, rng, known, name):
