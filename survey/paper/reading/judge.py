@@ -31,6 +31,13 @@ INK_MARK = 0.75  # mm² of ink that make a mark
 INK_NONE = 0.10  # mm² that the other boxes may show
 INK_BLANK = 0.05  # mm² that any box of a blank question may show
 
+# Blackness is area times darkness, in mm² of full black: blur spreads it but does not change it.
+HAIR = 0.14  # mm² of black: more than a hair or a grain of dust holds
+STROKE = 0.2  # mm² of black that the shortest stroke of a pen holds
+PALE = 0.11  # mm² of black of the palest pencil, where its line is longer than any hair
+MISSED = 0.3  # mm² of black that make a mark outside its box
+UNLIKE = 1.5  # a mark this many times as large as another one for the same question was crossed out
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judged:
@@ -53,6 +60,20 @@ class Looked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class _Stroke:
+    """What one box and the paper around it show to a softer look, in which a pale pencil's line holds together."""
+
+    black: float  # mm² of black
+    beside: float  # of that, outside the outline
+    dark: float  # its darker parts
+    outside: float  # mm² outside the outline
+    longest: float  # mm, the longest line
+    thick: float  # mm, half the width of the thickest spot
+    leaves: int  # times it runs out of the window
+    upright: bool  # whether it does so above or below, where other questions are
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Ink:
     """What one box shows, in mm² and shares of black."""
 
@@ -63,6 +84,7 @@ class _Ink:
     sides: int  # of the four sides outside, how many bear ink
     cover: float  # share of the inside that is inked
     dark: float  # mean darkness of the strokes
+    black: float  # mm² of black within, dust and all
     trace: float  # darkest spot inside after smoothing, or strongest pale line, in units of noise
     outline: bool  # the printed outline is where it should be
     odd: bool  # a stain's edge or a fold runs through
@@ -83,11 +105,18 @@ def judge(picture: Picture, pose: Pose, sheet: Sheet, rows: Sequence[Row], lands
     if sum(not ink.outline for ink in inks) > 0.3 * len(inks):
         return Looked(judged=(), pose=pose, refused="covered")
     quiet = rest.noise < 0.02 and edge > 0.3
-    by_key = dict(zip(keys, _doubly_checked(keys, inks, rest), strict=True))
+    inks = _doubly_checked(keys, inks, rest)
+    number_of = {key: number for number, key in enumerate(keys)}
     judged = []
     for row in rows:
-        boxes = [by_key[row.subject, row.question, option] for option in row.options]
-        judged.append(_one(row, boxes, quiet) if row.kind == "one" else _many(row, boxes, quiet))
+        numbers = [number_of[row.subject, row.question, option] for option in row.options]
+        boxes = [inks[number] for number in numbers]
+        answer = _one(row, boxes, quiet) if row.kind == "one" else _many(row, boxes, quiet)
+        if row.kind == "one" and answer.why in {"small", "faint", "beside"}:
+            lone = _lone([_softly(rest.more[number], rest) for number in numbers], boxes)
+            if lone is not None:
+                answer = Judged(row=row, verdict="certain", choices=(row.options[lone],), certainty=0.5, why="")
+        judged.append(answer)
     return Looked(judged=tuple(judged), pose=_moved(pose, centres, shifts), refused="")
 
 
@@ -272,6 +301,7 @@ class _Rest:
 
     more: Floats
     inside: npt.NDArray[np.bool_]
+    outside: npt.NDArray[np.bool_]
     noise: float
 
 
@@ -300,7 +330,7 @@ def _inks(seen: Floats, blank: Floats) -> tuple[list[_Ink], _Rest]:
         _ink(strong[number], more[number], inside, outside, area, float(trace[number]), bool(there[number]))
         for number in range(len(seen))
     ]
-    return inks, _Rest(more=more, inside=inside, noise=noise)
+    return inks, _Rest(more=more, inside=inside, outside=outside, noise=noise)
 
 
 def _smoothed(more: Floats) -> Floats:
@@ -316,8 +346,10 @@ def _ink(
 ) -> _Ink:  # fmt: skip
     within, around = strong & inside, strong & outside
     if not within.any() and not around.any():
-        return _Ink(inside=0, specks=0, longest=0, outside=0, sides=0, cover=0, dark=0, trace=trace, outline=outline, odd=False)
-    ink = specks = longest = weight = 0.0
+        return _Ink(
+            inside=0, specks=0, longest=0, outside=0, sides=0, cover=0, dark=0, black=0, trace=trace, outline=outline, odd=False
+        )
+    ink = specks = longest = weight = black = 0.0
     if within.any():
         count, names, stats, _ = cv2.connectedComponentsWithStats(within.astype(np.uint8), connectivity=8)
         inner = 2 * (_MID_LINE - 0.4)
@@ -328,12 +360,15 @@ def _ink(
             thin = min(wide, high) / FINE < 0.65 and max(wide, high) / FINE > 0.85 * inner
             if thin and _through(strong, stats[name]):
                 specks += 0.04  # a streak of the scanner; the softer test of blanks still sees it
-            elif size_ < 0.12 or extent < 0.7:
+                continue
+            here = float(more[names == name].sum()) * _PIXEL
+            black += here
+            if size_ < 0.12 or extent < 0.7:
                 specks += size_
             else:
                 ink += size_
                 longest = max(longest, extent)
-                weight += float(more[names == name].sum()) * _PIXEL
+                weight += here
     out, sides, exits = 0.0, 0, 0
     if around.any():
         count, names, stats, _ = cv2.connectedComponentsWithStats(around.astype(np.uint8), connectivity=8)
@@ -353,7 +388,7 @@ def _ink(
     odd = bool(ink) and ((dark < 0.35 and exits >= 2) or (dark < 0.5 and not filled and _broad(strong)))
     return _Ink(
         inside=ink, specks=specks, longest=longest, outside=out, sides=sides, cover=min(1.0, ink / area), dark=dark,
-        trace=trace, outline=outline, odd=odd,
+        black=black, trace=trace, outline=outline, odd=odd,
     )  # fmt: skip
 
 
@@ -372,6 +407,25 @@ def _broad(strong: npt.NDArray[np.bool_]) -> bool:
     """Whether there is a spot of ink about 2 mm across."""
     depth = cv2.distanceTransform((strong & (_FROM_MIDDLE < _MID_LINE - 0.2)).astype(np.uint8), cv2.DIST_L2, 3)
     return float(depth.max()) / FINE > 0.95
+
+
+def _softly(more: Floats, rest: _Rest) -> _Stroke:
+    strong = (cv2.GaussianBlur(more, (0, 0), 1.2) > max(0.05, 3 * rest.noise)) & (rest.inside | rest.outside)
+    count, names, stats, _ = cv2.connectedComponentsWithStats(strong.astype(np.uint8), connectivity=8)
+    large = [name for name in range(1, count) if stats[name][4] * _PIXEL >= 0.1]
+    ink = np.isin(names, large)
+    rim = np.concatenate([ink[0], ink[1:, -1], ink[-1, -2::-1], ink[-2:0:-1, 0]])
+    depth = cv2.distanceTransform(ink.astype(np.uint8), cv2.DIST_L2, 3)
+    return _Stroke(
+        black=float(more[ink].sum()) * _PIXEL,
+        beside=float(more[ink & rest.outside].sum()) * _PIXEL,
+        dark=float(np.percentile(more[ink], 90)) if large else 0.0,
+        outside=float((ink & rest.outside).sum()) * _PIXEL,
+        longest=max((float(np.hypot(*stats[name][2:4])) / FINE for name in large), default=0.0),
+        thick=float(depth.max()) / FINE,
+        leaves=int(np.count_nonzero(rim & ~np.roll(rim, 1))),
+        upright=bool(ink[0].any() or ink[-1].any()),
+    )
 
 
 def _doubly_checked(keys: Sequence[Key], inks: list[_Ink], rest: _Rest) -> list[_Ink]:
@@ -471,17 +525,34 @@ def _one(row: Row, boxes: Sequence[_Ink], quiet: bool) -> Judged:
 
 
 def _marked(ink: _Ink) -> bool:
-    """Whether a pen did this: enough ink in a stroke that is long enough, longer where it is as pale as a hair."""
+    """Whether a pen did this: enough ink in a stroke that is long enough; longer than a hair where it is as pale as one,
+    and within the box where it is as pale as a stain."""
     if ink.dark < 0.32:
-        return ink.inside >= 1.4 * INK_MARK and ink.longest >= 2.4
+        return ink.inside >= 1.4 * INK_MARK and ink.longest >= 2.4 and ink.outside <= 3.0
     return ink.inside >= INK_MARK and ink.longest >= 1.4
 
 
 def _empty(ink: _Ink, first: _Ink, plain: bool) -> bool:
-    """Whether a box beside a marked one shows nothing; beside a plain mark a speck of dust is no second mark."""
+    """Whether a box beside a marked one shows nothing; beside a plain mark a hair or dust is no second mark."""
     if ink.inside or ink.specks:
-        return ink.inside + ink.specks < INK_NONE or (plain and not ink.inside and ink.specks < 0.22)
+        return ink.inside + ink.specks < INK_NONE or (plain and ink.black < min(HAIR, 0.08 * first.black))
     return ink.trace <= 25 or ink.trace <= 0.3 * first.trace
+
+
+def _lone(strokes: Sequence[_Stroke], boxes: Sequence[_Ink]) -> int | None:
+    """The one box that a pale, short or misplaced mark is for: a pen's line, where all other boxes show nothing."""
+    number = max(range(len(strokes)), key=lambda number: strokes[number].black)
+    mark = strokes[number]
+    for other, (stroke, ink) in enumerate(zip(strokes, boxes, strict=True)):
+        if other != number and (stroke.black > min(0.1, 0.25 * mark.black) or ink.trace > 9):
+            return None
+    if mark.thick > 1.2 or mark.leaves > 1 or mark.outside > 6:  # stains and folds are broad or run through
+        return None
+    if mark.beside > 0.5 * mark.black:
+        missed = mark.black >= MISSED and mark.longest >= 1.8 and mark.dark >= 0.2
+        return number if missed and not mark.upright else None
+    drawn = (mark.black >= STROKE and mark.longest >= 1.4) or (mark.black >= PALE and mark.longest >= 3.0)
+    return number if drawn else None
 
 
 def _many(row: Row, boxes: Sequence[_Ink], quiet: bool) -> Judged:
@@ -505,8 +576,8 @@ def _many(row: Row, boxes: Sequence[_Ink], quiet: bool) -> Judged:
         return person("small")
     if any(not _marked(ink) and ink.outside > 0.6 for ink in boxes):
         return person("beside")
-    lightest = min(ink.inside for ink in ticked)
-    if any(_overfilled(ink) or (ink.cover > 0.4 and ink.inside > 2.5 * lightest) for ink in ticked):
+    sizes = [ink.inside + ink.outside for ink in ticked]
+    if any(_overfilled(ink) for ink in ticked) or max(sizes) > UNLIKE * min(sizes):
         return person("overfilled")
     if row.at_most is not None and len(ticked) > row.at_most:
         return person("too_many")
