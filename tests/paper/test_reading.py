@@ -100,6 +100,46 @@ def test_a_corrected_a_double_and_a_cancelled_mark_go_to_a_person(
     assert all(r.choices for r in page.readings), "the reviewer gets a suggestion"
 
 
+@pytest.mark.parametrize("kind", ["faint", "dash", "beside"])
+def test_a_pale_short_or_misplaced_mark_counts_where_the_other_boxes_show_nothing(
+    ballot: Printed, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulate, "AWKWARD", {kind: 1.0})
+    rng = np.random.default_rng(6)
+    drawn, truth = simulate.fill_in(ballot.pages[0], ballot.geometry, 1, rng, awkward=1.0)
+    readings = ballot.read(simulate.scan(drawn, rng)).readings
+    certain = [r for r in readings if r.verdict == "certain"]
+    assert len(certain) > 0.8 * len(truth)
+    assert all(r.choices == truth[r.subject, r.question].options for r in certain)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_crossed_out_mark_among_several_goes_to_a_person(survey: Printed, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulate, "AWKWARD", {"corrected": 1.0})
+    rng = np.random.default_rng(seed)
+    number = next(n for n in range(1, 9) if any(row.kind == "many" for row in survey.geometry.rows_of(n)))
+    drawn, _ = simulate.fill_in(survey.pages[number - 1], survey.geometry, number, rng, awkward=1.0)
+    assert {r.verdict for r in survey.read(simulate.scan(drawn, rng)).readings} == {"person"}
+
+
+@pytest.mark.parametrize("ticked", [True, False])
+def test_a_hair_is_no_mark(ballot: Printed, ticked: bool) -> None:
+    rng = np.random.default_rng(2)
+    pen, hair = simulate.Pen(width=0.5, dark=0.7, grain=0), simulate.Pen(width=0.09, dark=0.5, grain=0)
+    picture, rows = ballot.pages[0].copy(), ballot.geometry.rows_of(1)
+    for row in rows:
+        tick, other = (ballot.geometry.sheets[0].boxes[row.subject, row.question, option] for option in row.options[1:3])
+        if ticked:
+            simulate._mark(picture, tick, "tick", pen, 1.0, rng)
+        simulate._stroke(picture, np.array([[1.5, 1.5], [2.5, 2.2], [3.5, 2.2]]) + (other.x, other.y), hair, rng)
+    readings = ballot.read(simulate.scan(picture, rng)).readings
+    if ticked:
+        assert sum(r.verdict == "certain" for r in readings) > 0.8 * len(rows)
+        assert all(r.choices == row.options[1:2] for r, row in zip(readings, rows, strict=True) if r.verdict == "certain")
+    else:
+        assert {r.verdict for r in readings} == {"person"}
+
+
 def test_too_many_choices_go_to_a_person(survey: Printed) -> None:
     number, row = next((n, row) for n in range(1, 9) for row in survey.geometry.rows_of(n) if row.question == "wishes")
     boxes = survey.geometry.sheets[number - 1].boxes
