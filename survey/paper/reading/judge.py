@@ -31,8 +31,10 @@ INK_MARK = 0.75  # mm² of ink that make a mark
 INK_NONE = 0.10  # mm² that the other boxes may show
 INK_BLANK = 0.05  # mm² that any box of a blank question may show
 
+TRACE = 9.0  # times the noise: a spot that is worth a softer look
+
 # Blackness is area times darkness, in mm² of full black: blur spreads it but does not change it.
-HAIR = 0.14  # mm² of black: more than a hair or a grain of dust holds
+HAIR = 0.1  # mm² of black that hardly a hair or a grain of dust holds
 STROKE = 0.2  # mm² of black that the shortest stroke of a pen holds
 PALE = 0.11  # mm² of black of the palest pencil, where its line is longer than any hair
 MISSED = 0.3  # mm² of black that make a mark outside its box
@@ -112,11 +114,7 @@ def judge(picture: Picture, pose: Pose, sheet: Sheet, rows: Sequence[Row], lands
         numbers = [number_of[row.subject, row.question, option] for option in row.options]
         boxes = [inks[number] for number in numbers]
         answer = _one(row, boxes, quiet) if row.kind == "one" else _many(row, boxes, quiet)
-        if row.kind == "one" and answer.why in {"small", "faint", "beside"}:
-            lone = _lone([_softly(rest.more[number], rest) for number in numbers], boxes)
-            if lone is not None:
-                answer = Judged(row=row, verdict="certain", choices=(row.options[lone],), certainty=0.5, why="")
-        judged.append(answer)
+        judged.append(_again(answer, boxes, [rest.more[number] for number in numbers], rest))
     return Looked(judged=tuple(judged), pose=_moved(pose, centres, shifts), refused="")
 
 
@@ -409,8 +407,8 @@ def _broad(strong: npt.NDArray[np.bool_]) -> bool:
     return float(depth.max()) / FINE > 0.95
 
 
-def _softly(more: Floats, rest: _Rest) -> _Stroke:
-    strong = (cv2.GaussianBlur(more, (0, 0), 1.2) > max(0.05, 3 * rest.noise)) & (rest.inside | rest.outside)
+def _softly(more: Floats, rest: _Rest, where: npt.NDArray[np.bool_]) -> _Stroke:
+    strong = (cv2.GaussianBlur(more, (0, 0), 1.2) > max(0.05, 3 * rest.noise)) & where
     count, names, stats, _ = cv2.connectedComponentsWithStats(strong.astype(np.uint8), connectivity=8)
     large = [name for name in range(1, count) if stats[name][4] * _PIXEL >= 0.1]
     ink = np.isin(names, large)
@@ -535,8 +533,26 @@ def _marked(ink: _Ink) -> bool:
 def _empty(ink: _Ink, first: _Ink, plain: bool) -> bool:
     """Whether a box beside a marked one shows nothing; beside a plain mark a hair or dust is no second mark."""
     if ink.inside or ink.specks:
-        return ink.inside + ink.specks < INK_NONE or (plain and ink.black < min(HAIR, 0.08 * first.black))
+        return ink.inside + ink.specks < INK_NONE or (plain and ink.black < min(1.4 * HAIR, 0.08 * first.black))
     return ink.trace <= 25 or ink.trace <= 0.3 * first.trace
+
+
+def _again(answer: Judged, boxes: Sequence[_Ink], windows: Sequence[Floats], rest: _Rest) -> Judged:
+    """A softer look both ways: is a mark that seems certain alone, and is one that is pale, short or misplaced clear?"""
+    row = answer.row
+    if answer.verdict == "certain":
+        for option, ink, window in zip(row.options, boxes, windows, strict=True):
+            if option in answer.choices or (ink.trace <= TRACE and not ink.inside and not ink.specks):
+                continue
+            stroke = _softly(window, rest, rest.inside)
+            if stroke.black >= HAIR or stroke.longest >= 2.0:
+                return replace(answer, verdict="person", choices=(*answer.choices, option), why="two")
+    elif row.kind == "one" and answer.why in {"small", "faint", "beside"}:
+        everywhere = rest.inside | rest.outside
+        lone = _lone([_softly(window, rest, everywhere) for window in windows], boxes)
+        if lone is not None:
+            return Judged(row=row, verdict="certain", choices=(row.options[lone],), certainty=0.5, why="")
+    return answer
 
 
 def _lone(strokes: Sequence[_Stroke], boxes: Sequence[_Ink]) -> int | None:
@@ -544,7 +560,7 @@ def _lone(strokes: Sequence[_Stroke], boxes: Sequence[_Ink]) -> int | None:
     number = max(range(len(strokes)), key=lambda number: strokes[number].black)
     mark = strokes[number]
     for other, (stroke, ink) in enumerate(zip(strokes, boxes, strict=True)):
-        if other != number and (stroke.black > min(0.1, 0.25 * mark.black) or ink.trace > 9):
+        if other != number and (stroke.black > min(HAIR, 0.25 * mark.black) or ink.trace > TRACE):
             return None
     if mark.thick > 1.2 or mark.leaves > 1 or mark.outside > 6:  # stains and folds are broad or run through
         return None
