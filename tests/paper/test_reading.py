@@ -131,7 +131,7 @@ def test_a_hair_is_no_mark(ballot: Printed, ticked: bool) -> None:
         tick, other = (ballot.geometry.sheets[0].boxes[row.subject, row.question, option] for option in row.options[1:3])
         if ticked:
             simulate._mark(picture, tick, "tick", pen, 1.0, rng)
-        simulate._stroke(picture, np.array([[1.5, 1.5], [2.5, 2.2], [3.5, 2.2]]) + (other.x, other.y), hair, rng)
+        simulate._stroke(picture, np.array([[1.8, 1.7], [2.4, 2.2], [3.0, 2.2]]) + (other.x, other.y), hair, rng)
     readings = ballot.read(simulate.scan(picture, rng)).readings
     if ticked:
         assert sum(r.verdict == "certain" for r in readings) > 0.8 * len(rows)
