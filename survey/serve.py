@@ -92,5 +92,5 @@ def run(*, host: str, port: int, workers: int) -> None:
     threads = os.environ.get("THREADS", "8")
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
     command += ["--workers", str(workers), "--blocking-threads", threads, "--backpressure", "512", "--no-access-log"]
-    command += ["--log-level", "warning", "--respawn-failed-workers", "--factory", "app:create_app"]
+    command += ["--log-level", "error", "--respawn-failed-workers", "--factory", "app:create_app"]
     os.execv(sys.executable, command)
