@@ -35,7 +35,7 @@ def fill(page, *, age):
     go_on(page)
     page.locator("[name='q..age']").fill(age)
     go_on(page)
-    page.locator("[name='q..score']").fill("7.5")
+    page.locator("[name='q..score']").fill("7")
     go_on(page)
     assert "谢谢" in ask(page).inner_text() and page.locator("#at").is_hidden()  # a note is no question
     go_on(page)
