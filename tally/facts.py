@@ -66,6 +66,8 @@ class Facts:
     `scores`: subject -> component -> score. `grades`: subject -> assessor -> letter.
     `factors`: subject -> factor -> evidence. `appraisal`, `opinion`: subject -> counts.
     `choices`: choice id -> the text chosen, only those that are not the default.
+    `hidden`: (banner, "appraisal" or "opinion") whose counts are reckoned with and not shown: beside what is published
+    elsewhere they would tell those of too few (D-27).
     """
 
     year: int
@@ -80,3 +82,4 @@ class Facts:
     factors: Mapping[Subject, Mapping[str, str]] = field(default_factory=dict)
     appraisal: Mapping[Subject, Marks] = field(default_factory=dict)
     opinion: Mapping[Subject, Opinion] = field(default_factory=dict)
+    hidden: frozenset[tuple[str, str]] = frozenset()

@@ -209,7 +209,8 @@ def test_a_database_rolled_back_is_found(app, tmp_path):
         connection.connection.dbapi_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     earlier = (tmp_path / "survey.db").read_bytes()
     meeting.vote(3)
-    subprocess.run(["pkill", "-f", "survey.box.writer"], check=False)
+    [lock] = (tmp_path / "run").glob("writer-*.lock")
+    os.kill(int(lock.read_text()), signal.SIGKILL)
     db.engine().dispose()
     for suffix in ("-wal", "-shm"):
         (tmp_path / f"survey.db{suffix}").unlink(missing_ok=True)
