@@ -361,8 +361,9 @@ def test_audit_slips_are_compared_and_left_out_of_the_count(app):
 def test_officers_are_two_people_who_did_not_make_each_other(app):
     meeting = draft(app)
     with db.deed() as connection:
-        assert officers.both(connection, meeting.house, teller=TELLER, scrutineer=SCRUTINEER) is None
-        assert "监票人" in officers.both(connection, meeting.house, teller=TELLER, scrutineer="wrong password")
+        store = keys.of(meeting.instance, meeting.name)
+        assert officers.both(connection, meeting.house, store, teller=TELLER, scrutineer=SCRUTINEER) is None
+        assert "监票人" in officers.both(connection, meeting.house, store, teller=TELLER, scrutineer="wrong password")
         connection.execute(update(account).where(account.c.account == "teller").values(created_by="scrutineer"))
         assert "对方" in officers.fault(connection, meeting.house)
         connection.execute(update(account).where(account.c.account == "teller").values(created_by="office"))
