@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -199,27 +201,77 @@ def test_a_failing_row_may_be_left_out_by_decision_with_a_reason(voted):
     assert (closing["returned"], closing["left_out"], closing["reason"]) == (11, 1, "两人核对后去掉")
 
 
+def stop_writer(meeting):
+    """Ends the writer of this instance, and waits until it is gone."""
+    [lock] = (meeting.instance / "run").glob("writer-*.lock")
+    pid = int(lock.read_text())
+    os.kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError, PermissionError):
+        for _ in range(200):
+            if Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] == "Z":
+                break
+            time.sleep(0.01)
+
+
+@contextmanager
+def rolled_back(meeting, tmp_path):
+    """Keeps a copy of the whole database, and puts it back behind the program's back afterwards."""
+    engine = meeting.app.extensions["engine"]
+    if engine.dialect.name == "sqlite":
+        file = tmp_path / "survey.db"
+        with engine.connect() as connection:
+            connection.connection.dbapi_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        earlier = file.read_bytes()
+        yield
+        stop_writer(meeting)
+        engine.dispose()
+        for suffix in ("-wal", "-shm"):
+            (tmp_path / f"survey.db{suffix}").unlink(missing_ok=True)
+        file.write_bytes(earlier)
+        return
+    name = engine.url.database
+    admin = db.make_engine(engine.url.set(database="postgres").render_as_string(hide_password=False))
+
+    def now(*statements):
+        stop_writer(meeting)
+        engine.dispose()
+        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            left = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (%s, %s)"
+            connection.exec_driver_sql(left, (name, f"{name}_earlier"))
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+    now(f"CREATE DATABASE {name}_earlier TEMPLATE {name}")
+    yield
+    now(f"DROP DATABASE {name} WITH (FORCE)", f"ALTER DATABASE {name}_earlier RENAME TO {name}")
+    admin.dispose()
+
+
 def test_a_database_rolled_back_is_found(app, tmp_path):
-    if app.extensions["engine"].dialect.name != "sqlite":
-        pytest.skip("a roll back of PostgreSQL is the same rows missing: see `remove` and `drop_with_slip`")
     meeting = opened(app, slips=6)
     for at in range(3):
         meeting.vote(at)
-    with db.engine().connect() as connection:
-        connection.connection.dbapi_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    earlier = (tmp_path / "survey.db").read_bytes()
-    meeting.vote(3)
-    [lock] = (tmp_path / "run").glob("writer-*.lock")
-    os.kill(int(lock.read_text()), signal.SIGKILL)
-    db.engine().dispose()
-    for suffix in ("-wal", "-shm"):
-        (tmp_path / f"survey.db{suffix}").unlink(missing_ok=True)
-    (tmp_path / "survey.db").write_bytes(earlier)
+    with rolled_back(meeting, tmp_path):
+        assert meeting.vote(3).status == "cast"
     assert meeting.vote(4).status == "stopped"
     meeting.close()
     with pytest.raises(sealing.Broken) as stop:
         meeting.seal()
     assert {each.check for each in stop.value.evidence} == {"mark"}
+
+
+def test_a_sealed_meeting_rolled_back_to_before_its_seal_cannot_be_sealed_again(app, tmp_path):
+    meeting = opened(app, slips=8)
+    for at in range(6):
+        meeting.vote(at)
+    meeting.close()
+    with rolled_back(meeting, tmp_path):
+        meeting.seal()
+    assert meeting.house.state == "closing" and len(rows_of(box, meeting)) == 6
+    with pytest.raises(sealing.Broken) as stop:  # the keys are gone: nothing can be opened, changed or added
+        meeting.seal()
+    assert {each.check for each in stop.value.evidence} == {"keys"}
+    assert meeting.vote(6, source="rescue", nonce=f"{'0' * 32}.{'0' * 16}").status == "bad_nonce"
 
 
 def test_wrong_passwords_open_nothing_and_the_envelope_does(voted):
