@@ -301,6 +301,71 @@ def test_after_the_seal_tampering_is_found(voted):
             transaction.rollback()
 
 
+def sealed_rows(meeting, table):
+    """The rows of a table of a sealed meeting."""
+    return [dict(row) for row in rows_of(table, meeting)]
+
+
+def change(table, key, row, **values):
+    """An update of one row."""
+    return update(table).where(table.c.collection == row["collection"], table.c[key] == row[key]).values(**values)
+
+
+def gone(table, key, row):
+    """The end of one row."""
+    return delete(table).where(table.c.collection == row["collection"], table.c[key] == row[key])
+
+
+def after_the_seal(pieces, receipts, slips):
+    """Every tampering with a sealed meeting: its name, its statements, what `verify.py` says of it."""
+    one = pieces[0]
+    other = next(each for each in pieces if each["subject"] == one["subject"] and each["answers"] != one["answers"])
+    spent, unspent = (next(each for each in slips if each["state"] == state) for state in ("spent", "void"))
+    roots, receipt_root = "fragments root", "receipts root"
+    swapped = [change(fragment_table, "fragment", a, answers=b["answers"]) for a, b in ((one, other), (other, one))]
+    return [
+        ("alter", [change(fragment_table, "fragment", one, answers=other["answers"])], roots),
+        ("drop a fragment", [gone(fragment_table, "fragment", one)], roots),
+        ("insert", [insert(fragment_table).values({**one, "fragment": os.urandom(16), "answers": '{"tasks":"good"}'})], roots),
+        ("duplicate a leaf", [insert(fragment_table).values({**one, "fragment": os.urandom(16)})], roots),
+        ("swap", swapped, roots),
+        ("move to another group", [change(fragment_table, "fragment", one, voice="townships")], roots),
+        ("forge a receipt", [insert(receipt).values(collection=one["collection"], receipt="ZZZZZZZZZZ")], receipt_root),
+        ("remove a receipt", [gone(receipt, "receipt", receipts[0])], receipt_root),
+        ("exchange a receipt", [change(receipt, "receipt", receipts[0], receipt="0000000000")], receipt_root),
+        ("free a slip", [change(slip_table, "qr", spent, state="unspent")], "slips spent"),
+        ("spend a slip", [change(slip_table, "qr", unspent, state="spent")], "slips spent"),
+        ("move a slip to another group", [change(slip_table, "qr", spent, voice="townships")], "issued root"),
+        ("remove a slip", [gone(slip_table, "qr", unspent)], "issued root"),
+    ]  # fmt: skip
+
+
+def test_after_the_seal_every_tampering_is_named_by_the_package(voted, tmp_path):
+    voted.seal()
+    everything = [sealed_rows(voted, table) for table in (fragment_table, receipt, slip_table)]
+    for name, statements, named in after_the_seal(*everything):
+        with db.engine().connect() as connection, connection.begin() as transaction:
+            for statement in statements:
+                assert connection.execute(statement).rowcount, name
+            differences = write(tmp_path / "p", publish.package(connection, voted.house, with_fragments=True))
+            transaction.rollback()
+        assert any(named in each for each in differences), (name, differences)
+    with db.reading() as connection:
+        assert write(tmp_path / "p", publish.package(connection, voted.house, with_fragments=True)) == []
+
+
+def test_a_published_record_rewritten_differs_from_the_rows(voted, tmp_path):
+    voted.seal()
+    house = voted.house
+    closing = dict(house.published["closing"])
+    for key, value in (("valid", 13), ("returned", 11), ("spent", 11), ("fragments_root", "0" * 64), ("receipts_root", "0" * 64)):
+        with db.engine().connect() as connection, connection.begin() as transaction:
+            collections.change(connection, voted.name, published={**house.published, "closing": {**closing, key: value}})
+            changed = collections.get(connection, voted.name)
+            assert write(tmp_path / "p", publish.package(connection, changed, with_fragments=True)), key
+            transaction.rollback()
+
+
 def write(folder, files):
     folder.mkdir(exist_ok=True)
     for name, content in files.items():
