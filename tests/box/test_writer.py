@@ -51,6 +51,24 @@ def persist(meeting, at):
     raise AssertionError("busy ten times")
 
 
+def test_an_acknowledgement_comes_after_mark_and_ballot_are_on_the_disk(app, monkeypatch):
+    meeting = opened(app)
+    handed = []
+    monkeypatch.setattr(writer, "store", lambda url, instance, rows, **kw: handed.extend(rows) or [{"status": "busy"}] * len(rows))
+    meeting.vote(0)
+    engine = app.extensions["engine"]
+    settings = {"sqlite": {"synchronous": 2, "journal_mode": "wal"}, "postgresql": {"synchronous_commit": "on"}}
+    asks = {"sqlite": "PRAGMA %s", "postgresql": "SHOW %s"}[engine.dialect.name]
+    store, synced = writer.Store(engine, meeting.instance), []
+    real = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda handle: (real(handle), synced.append(stored(meeting)[1])))
+    assert store.commit(handed) == [{"status": "cast"}]
+    assert synced == [0]  # the mark once, while nobody sees the ballot yet
+    with engine.connect() as connection:  # and the commit itself waits for the disk: FULL in WAL is one fdatasync a commit
+        for name, value in settings[engine.dialect.name].items():
+            assert connection.exec_driver_sql(asks % name).scalar() == value
+
+
 def test_a_writer_killed_twenty_times_under_load_loses_nothing(app):
     rounds = 20 if app.extensions["engine"].dialect.name == "sqlite" else 6
     meeting = opened(app, slips=rounds * 30)
