@@ -157,11 +157,12 @@ def hand_out(path: Path, exported: int) -> None:
     """Export a year of the site's database to PATH: a folder, an .xlsx or a .db/.sqlite."""
     from survey import db
     from survey.year import yearbook
-    from survey.year.site import give_out
+    from survey.year.site import give_out, left_out
 
     db.migrate(db.engine())
     with db.reading() as connection:
         book = give_out(connection, exported)
+        without = left_out(connection, exported)
     if book is None:
         raise click.BadParameter(f"{exported} is not in the database", param_hint="--year")
     try:
@@ -172,6 +173,9 @@ def hand_out(path: Path, exported: int) -> None:
         raise click.BadParameter(f"{table} is too long for a workbook; export a folder or a .db", param_hint="PATH") from None
     except OSError as error:
         raise click.BadParameter(error.strerror or str(error), param_hint="PATH") from None
+    if without:
+        words = translator()("有效票太少的场次不在工作簿里，因此在别处重算的得分会不同（D-27）")
+        click.echo(f"{words}: {', '.join(without)}", err=True)
 
 
 @click.command("serve", short_help="Serve the site with granian.")

@@ -126,7 +126,8 @@ def _open_last(connection: Connection, instance: Path, passwords: dict[str, str]
     teller, scrutineer = passwords.values()
     for kind, mode, title in (("appraisal", "slips", "总结测评会（演示数据）"), ("opinion", "link", "民意调查（演示数据）")):
         name = collections.draft(
-            connection, cycle=YEAR, banner=home, kind=kind, mode=mode, title=title, cap=200 if mode == "link" else None, held_on="2019-01-20"
+            connection, cycle=YEAR, banner=home, kind=kind, mode=mode, title=title, cap=200 if mode == "link" else None, held_on="2019-01-20",
+            smallest_group=1,  # whoever tries the demo casts two or three ballots and wants to see them counted
         )
         store = keys.of(instance, name)
         if mode == "slips":

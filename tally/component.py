@@ -4,6 +4,7 @@ A component is missing (value None) as soon as one of its inputs is; nothing is 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from tally import count
@@ -26,6 +27,9 @@ _TRIMMED = Label(zh="去掉一个最高分和一个最低分后的平均", en="m
 _FALLBACK = Label(
     zh="认识本人的有效答卷不足，用总队的民意得分（D-25）",
     en="too few valid responses of people who know the person: the team's level (D-25)",
+)
+_COVERED = Label(
+    zh="票已计入；票数太少，不列明细（D-27）", en="the marks count; too few of them to be shown (D-27)"
 )
 
 
@@ -112,9 +116,11 @@ def ballots(part: Ballots, facts: Facts, rulebook: Rulebook, subject: Subject) -
     groups = _groups(part, rulebook)
     items = [count.item(each.label, marks.get(each.id, {}), scale, groups) for each in part.items]
     exact = count.mean(items)
+    hidden = (subject.banner, "appraisal") in facts.hidden
     if exact is None:
-        return missing(part, Label(zh="有项目没有有效票", en="an item without valid marks"), items)
-    return rounded(rulebook, part, exact, _ITEMS, Rule.MEAN, items)
+        return missing(part, Label(zh="有项目没有有效票", en="an item without valid marks"), () if hidden else items)
+    step = rounded(rulebook, part, exact, _ITEMS, Rule.MEAN, items)
+    return _covered(step) if hidden else step
 
 
 def team_ballots(
@@ -130,6 +136,8 @@ def team_ballots(
         for name, step in wanted
         if step.value is not None
     ]
+    if (team.banner, "appraisal") in facts.hidden:
+        children = [_covered(step) for step in children]
     values = [step.value for step in children if step.value is not None]
     if not values:
         gap = Label(zh="没有一个人有总结测评得分", en="nobody has an appraisal score")
@@ -139,10 +147,12 @@ def team_ballots(
 
 def opinion(part: OpinionSurvey, facts: Facts, rulebook: Rulebook, subject: Subject) -> Step:
     """A person's score from those who know the person, else the team's level (D-25); `fell_back` tells which."""
+    hidden = (subject.banner, "opinion") in facts.hidden
     own = _level(part, facts, rulebook, subject, team=False)
     if own is not None:
         exact, items = own
-        return rounded(rulebook, part, exact, _ITEMS, Rule.MEAN, items)
+        step = rounded(rulebook, part, exact, _ITEMS, Rule.MEAN, items)
+        return _covered(step) if hidden else step
     survey = facts.surveys.get(subject.banner)
     if survey and not survey.questions and not survey.measure:
         return missing(part, _NOT_SCORED)
@@ -151,6 +161,11 @@ def opinion(part: OpinionSurvey, facts: Facts, rulebook: Rulebook, subject: Subj
         zh=f"认识本人的有效答卷{_responses(facts, subject)}份，至少要{least}份且各题都有有效回答",
         en=f"{_responses(facts, subject)} valid responses; at least {least} are needed, and an answer to each question",
     )
+    if hidden:
+        few = Label(
+            zh=f"认识本人的有效答卷不够：至少要{least}份且各题都有有效回答",
+            en=f"too few valid responses: at least {least} are needed, and an answer to each question",
+        )
     fallback = _FALLBACK
     if not any(_questions(part, facts, subject, team=False)):
         few, fallback = Label(zh="问卷没有逐人计分的题", en="no scored question is asked person by person"), _NONE_OF_PEOPLE
@@ -161,7 +176,8 @@ def opinion(part: OpinionSurvey, facts: Facts, rulebook: Rulebook, subject: Subj
         gap = Label(zh=f"{few.zh}；总队的题也没有都答", en=f"{few.en}; nor has each question about the team an answer")
         return missing(part, gap)
     exact, items = level
-    return rounded(rulebook, part, exact, fallback, Rule.MEAN, items)
+    step = rounded(rulebook, part, exact, fallback, Rule.MEAN, items)
+    return _covered(step, fallback) if hidden else step
 
 
 def team_opinion(part: OpinionSurvey, facts: Facts, rulebook: Rulebook, team: Subject) -> Step:
@@ -172,7 +188,8 @@ def team_opinion(part: OpinionSurvey, facts: Facts, rulebook: Rulebook, team: Su
         unset = survey is not None and not survey.questions and not survey.measure
         return missing(part, _NOT_SCORED if unset else Label(zh="有题没有有效回答", en="a question without valid answers"))
     exact, items = level
-    return rounded(rulebook, part, exact, _ITEMS, Rule.MEAN, items)
+    step = rounded(rulebook, part, exact, _ITEMS, Rule.MEAN, items)
+    return _covered(step) if (team.banner, "opinion") in facts.hidden else step
 
 
 def fell_back(step: Step) -> bool:
@@ -278,6 +295,11 @@ def _groups(part: Ballots, rulebook: Rulebook) -> count.Groups | None:
     names = [each.id for each in part.groups]
     smallest = rulebook.whole(part.smallest_group)
     return count.Groups(names=part.groups, weights=dict(zip(names, weights, strict=True)), smallest=smallest)
+
+
+def _covered(step: Step, how: Label = _COVERED) -> Step:
+    """A component whose counts are not shown (D-27): its printed score alone, without what it was reckoned from."""
+    return replace(step, how=how, rule=Rule.GIVEN, children=(), exact=None, printed=True)
 
 
 def _renamed(step: Step, name: str) -> Step:

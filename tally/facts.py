@@ -105,6 +105,8 @@ class Facts:
     `factors`: subject -> factor -> evidence. `appraisal`, `opinion`: subject -> counts.
     `choices`: choice id -> the text chosen, only those that are not the default. `surveys`: banner -> what it was asked
     beside or instead of the measure's questions.
+    `hidden`: (banner, "appraisal" or "opinion") whose counts are reckoned with and not shown: beside what is published
+    elsewhere they would tell those of too few (D-27).
     """
 
     year: int
@@ -120,3 +122,4 @@ class Facts:
     appraisal: Mapping[Subject, Marks] = field(default_factory=dict)
     opinion: Mapping[Subject, Opinion] = field(default_factory=dict)
     surveys: Mapping[str, Survey] = field(default_factory=dict)
+    hidden: frozenset[tuple[str, str]] = frozenset()

@@ -50,10 +50,13 @@ def merged(numbers: Mapping[str, int], smallest: int, order: Sequence[str]) -> d
     return names
 
 
-def cut(ballots: Iterable[tuple[str, Answers]], *, smallest: int, order: Sequence[str]) -> list[Fragment]:
-    """Cuts ballots (voice, answers) into fragments under fresh random ids, sorted by them."""
-    ballots = list(ballots)
-    names = merged(Counter(voice for voice, _ in ballots), smallest, order)
+def groups(ballots: Sequence[tuple[str, Answers]], names: Mapping[str, str]) -> dict[str, int]:
+    """Ballots in each group under the name it is shown by."""
+    return dict(sorted(Counter(names[voice] for voice, _ in ballots).items()))
+
+
+def cut(ballots: Iterable[tuple[str, Answers]], names: Mapping[str, str]) -> list[Fragment]:
+    """Cuts ballots (voice, answers) into fragments under fresh random ids, sorted by them; `names` are those of `merged`."""
     pieces = [
         Fragment(fragment=secrets.token_bytes(16), subject=subject, voice=names[voice], answers=canonical(answers).decode())
         for voice, per_subject in ballots

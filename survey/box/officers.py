@@ -7,7 +7,9 @@ from flask_babel import gettext as _
 from sqlalchemy import Connection
 
 from survey import access
+from survey.box import keys as key_store
 from survey.box.collection import Collection
+from survey.box.keys import Keys
 
 
 class Refused(ValueError):
@@ -31,14 +33,36 @@ def fault(connection: Connection, house: Collection) -> str | None:
     for one, other in ((teller, scrutineer), (scrutineer, teller)):
         if other.account in (one.created_by, one.reset_by):
             return str(_("计票人和监票人的账号不能由对方建立或重置密码，请换一人"))
-        if house.opened_on and one.reset_at and one.reset_at > house.opened_on:
-            return str(_("开箱后有人的密码被重置过：请用信封里的备用码封箱"))
     return None
 
 
-def both(connection: Connection, house: Collection, *, teller: str, scrutineer: str) -> str | None:
-    """Checks both re-entered passwords; the reason for a refusal, or None. The caller commits, so that failures count."""
-    if reason := fault(connection, house):
+def reset_since(connection: Connection, house: Collection) -> list[str]:
+    """The officers whose password was reset since the opening: who holds it now need not be who held it then."""
+    late = []
+    for name, title in ((house.teller, _("计票人")), (house.scrutineer, _("监票人"))):
+        account = access.find(connection, name or "")
+        if account and house.opened_on and account.reset_at and account.reset_at >= house.opened_on:
+            late.append(str(title))
+    return late
+
+
+def both(
+    connection: Connection,
+    house: Collection,
+    keys: Keys,
+    *,
+    teller: str,
+    scrutineer: str,
+    envelope: str = "",
+    ends: bool = False,
+) -> str | None:
+    """Checks both re-entered passwords; the reason for a refusal, or None. The caller commits, so that failures count.
+
+    After a reset since the opening the envelope's code proves who is there, and passwords as they are now go with it. A deed
+    that only `ends` the vote, closing or voiding, opens nothing: there one officer whose password still is that of the
+    opening is enough, so that a lost envelope never leaves a box as it is.
+    """
+    if not envelope and (reason := fault(connection, house)):
         return reason
     assert house.teller and house.scrutineer
     wrong = [
@@ -46,4 +70,16 @@ def both(connection: Connection, house: Collection, *, teller: str, scrutineer: 
         for title, name, password in ((_("计票人"), house.teller, teller), (_("监票人"), house.scrutineer, scrutineer))
         if not access.verify(connection, name, password)
     ]
-    return str(_("%(who)s的密码不对，或刚输错太多次，请稍候再试", who="、".join(wrong))) if wrong else None
+    if wrong and envelope:
+        return str(_("两个账号现在的密码也要输入：备用码打开票箱，密码说明是谁。"))
+    if wrong:
+        return str(_("%(who)s的密码不对，或刚输错太多次，请稍候再试", who="、".join(wrong)))
+    if envelope and keys.has("secret.json"):  # else destroyed by the seal, which then only has to be finished
+        try:
+            key_store.unwrap(keys, envelope=envelope)
+        except key_store.WrongPassword:
+            return str(_("备用码不对，请对照信封里的纸"))
+    late = [] if envelope else reset_since(connection, house)
+    if len(late) > ends:
+        return str(_("开箱后%(who)s的密码被重置过：请输入信封里的备用码", who="、".join(late)))
+    return None

@@ -19,7 +19,8 @@ from survey.schema import receipt, slip
 def package(connection: Connection, house: Collection, *, with_fragments: bool = False) -> dict[str, bytes]:
     """File name -> content. Raises ValueError where the collection is not sealed.
 
-    `fragments.csv` and `slips.csv` (the hashes of the slips, whose key is destroyed) are for scrutineers.
+    `fragments.csv` and `slips.csv` (the hashes of the slips, whose key is destroyed) are for scrutineers; where so few voted
+    that the tally is withheld (D-27), the fragments are too.
     """
     if house.state != "sealed" or not house.published or "closing" not in house.published:
         raise ValueError("封箱以后才有公布的材料")
@@ -33,8 +34,9 @@ def package(connection: Connection, house: Collection, *, with_fragments: bool =
         "verify.py": (Path(__file__).parent / "verify.py").read_bytes(),
     }
     if with_fragments:
-        rows = [(f.fragment.hex(), f.subject, f.voice, f.answers) for f in fragments.of(connection, house.collection)]
-        files["fragments.csv"] = _csv(("fragment", "subject", "group", "answers"), rows)
+        if not closing.get("withheld"):
+            rows = [(f.fragment.hex(), f.subject, f.voice, f.answers) for f in fragments.of(connection, house.collection)]
+            files["fragments.csv"] = _csv(("fragment", "subject", "group", "answers"), rows)
         known = select(slip.c.qr, slip.c.voice, slip.c.medium, slip.c.state).where(slip.c.collection == house.collection)
         hashes = [(bytes(r.qr).hex(), r.voice, r.medium, r.state) for r in connection.execute(known.order_by(slip.c.qr))]
         files["slips.csv"] = _csv(("slip", "group", "medium", "state"), hashes)

@@ -7,6 +7,7 @@ record stands in the database and what is left (read back, compact, destroy the 
 import json
 import secrets
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -251,7 +252,10 @@ def _unpack(
     counted = {name: each for name, each in ballots.items() if name not in audited["receipts"]}
     scored = scored & {item.question.id for item in form.items()}  # a questionnaire of its own may ask none of them
     valid = [(voice, answers) for voice, answers in counted.values() if _valid(house, answers, scored)]
-    pieces = fragments.cut(valid, smallest=house.smallest_group, order=[v.id for v in form.instrument.voices])
+    order = [each.id for each in form.instrument.voices]
+    names = fragments.merged(Counter(voice for voice, _answers in valid), house.smallest_group, order)
+    pieces = fragments.cut(valid, names)
+    withheld = 0 < len(valid) < house.smallest_group  # so few that their tally would tell single marks (D-27)
     words = _words(connection, house, secret, _failing_remarks(connection, keys, house))
     counts = collections.counts(connection, house.collection)
     slips = opening.slips_by(connection, house.collection)
@@ -267,7 +271,8 @@ def _unpack(
         "left_out": len(without), "reason": reason, "evidence": [each.text for each in evidence],
         "reasons": dict(house.reasons),
         "comments": len(words), "sealed_on": datetime.now(UTC).date().isoformat(),
-        "smallest_group": house.smallest_group, **roots(pieces, sorted(counted)), "tally": fragments.tally(pieces),
+        "smallest_group": house.smallest_group, "groups": fragments.groups(valid, names), "withheld": withheld,
+        **roots(pieces, sorted(counted)), "tally": {} if withheld else fragments.tally(pieces),
     }  # fmt: skip
     collections.change(connection, house.collection, published={**(house.published or {}), "closing": closing}, emptied=True)
     connection.execute(update(cycle).where(cycle.c.cycle == house.cycle).values(revision=cycle.c.revision + 1))
@@ -381,7 +386,7 @@ def read_back(connection: Connection, house: Collection) -> str | None:
         return str(_("测评明细与公布的根不符：有明细被改动、增加或删除"))
     if now["receipts_root"] != closing.get("receipts_root"):
         return str(_("回执与公布的根不符：有回执被增加或删除"))
-    if json.loads(json.dumps(fragments.tally(pieces))) != closing.get("tally"):
+    if not closing.get("withheld") and json.loads(json.dumps(fragments.tally(pieces))) != closing.get("tally"):
         return str(_("重新计数与公布的结果不符"))
     return None
 

@@ -38,7 +38,10 @@ class Table:
 
 
 def tables(form: Form, closing: Mapping[str, Any], language: str) -> list[Table]:
-    """Tables for each subject, grouped by questions that share their answers; all groups summed."""
+    """Tables for each subject, grouped by questions that share their answers; all groups summed. None where so few voted
+    that the tally is withheld (D-27)."""
+    if closing.get("withheld"):
+        return []
     tally = closing["tally"]
     found = []
     for part in form.instrument.parts:

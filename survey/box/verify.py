@@ -87,6 +87,14 @@ def check(folder: Path) -> Iterator[str]:
     for key, number in most.items():
         if number > closing["valid"]:
             yield f"{'/'.join(key)}: {number} marks in {closing['valid']} valid ballots"
+    groups = closing["groups"]
+    if sum(groups.values()) != closing["valid"]:
+        yield "the groups' ballots do not sum to the valid ones"
+    if published and min(groups.values()) < closing["smallest_group"]:
+        yield f"a group of fewer than {closing['smallest_group']} ballots is shown"
+    for _, _, voice, _ in published:
+        if voice not in groups:
+            yield f"marks of a group {voice} that has no ballots"
     if (folder / "slips.csv").exists():
         yield from check_slips(table(folder / "slips.csv"), opening, closing)
     if (folder / "fragments.csv").exists():

@@ -16,7 +16,7 @@ from survey.desk import blueprint
 from survey.desk.form import Form, optional
 from survey.desk.form import choices as offered
 from survey.roster import Cycle
-from survey.year import yearbook
+from survey.year import site, yearbook
 from tally.rulebook import Rulebook
 
 CHOICE = "choice."
@@ -62,9 +62,11 @@ def cycle() -> str:
         year, years = chosen(connection), roster.cycles(connection)
         began = roster.began(connection, year.cycle) if year else False
         counts = (len(roster.banners(connection, year.cycle)), len(roster.people(connection, year.cycle))) if year else (0, 0)
+        left_out = site.left_out(connection, year.cycle) if year else []
     return render_template(
-        "desk/cycle.html", cycle=year, cycles=years, began=began, counts=counts, rulebook=rules(year) if year else None
-    )
+        "desk/cycle.html", cycle=year, cycles=years, began=began, counts=counts, left_out=left_out,
+        rulebook=rules(year) if year else None,
+    )  # fmt: skip
 
 
 @blueprint.post("/cycle/pick")

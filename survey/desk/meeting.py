@@ -103,6 +103,7 @@ def _page(
             form = _prepare_form(connection, house, data=house)
         entered = figures.entered(connection, house)
         materials = roster.materials(connection, house.cycle, house.banner)
+        late = officers.reset_since(connection, house)
     closing = (house.published or {}).get("closing") if house.state == "sealed" else None
     mine = entered.get(me.account)
     return render_template(
@@ -123,6 +124,7 @@ def _page(
         tables=tally_table.tables(asked, closing, language()) if closing else [],
         roots=publish.short_roots(house),
         faults=faults,
+        late=late,
         evidence=evidence,
         address=address(house),
         audits=range(int(house.reasons.get("audit_slips", "0"))),
@@ -323,7 +325,7 @@ def seal_meeting(collection: str) -> AnyResponse | tuple[str, int]:
     """Seals: counts, or stops with the evidence. An announced end that has passed is made final first."""
     house, given = own(collection), request.form
     envelope = given.get("envelope", "").strip()
-    if refusal := _passwords(house, envelope=bool(envelope)):
+    if refusal := _passwords(house):
         return _page(house, faults=(refusal,)), 422
     if house.state == "open" and house.phase() == "closing":
         with db.deed() as connection:
@@ -375,9 +377,9 @@ def _audit(asked: Asked, at: int) -> sealing.Audit:
 def _deed(
     collection: str, deed: Callable[[Connection, Collection], object], done: str, *, both: bool = True
 ) -> AnyResponse | tuple[str, int]:
-    """One deed of both officers: passwords, the deed in its transaction, a word."""
+    """One deed of both officers that ends a vote: passwords, the deed in its transaction, a word."""
     house = own(collection)
-    if both and (refusal := _passwords(house)):
+    if both and (refusal := _passwords(house, ends=True)):
         return _page(house, faults=(refusal,)), 422
     try:
         with db.deed() as connection:
@@ -388,20 +390,19 @@ def _deed(
     return _back(collection)
 
 
-def _passwords(house: Collection, *, envelope: bool = False) -> str | None:
-    """Why the two re-entered passwords are not accepted; None when they are. Failures are counted.
+def _passwords(house: Collection, *, ends: bool = False) -> str | None:
+    """Why the two re-entered passwords, and the envelope's code where one was typed, are not accepted; None when they are.
 
-    With the envelope a password that was reset since the opening is accepted: it says who is there, the envelope opens.
+    Failures are counted.
     """
     if access.me().account not in (house.teller, house.scrutineer):
         return str(_("只有本场的计票人和监票人可以办理。"))
     teller, scrutineer = (request.form.get(f"{name}_password", "") for name in OFFICERS)
     with db.deed() as connection:
-        if not envelope:
-            return officers.both(connection, house, teller=teller, scrutineer=scrutineer)
-        pair = ((house.teller or "", teller), (house.scrutineer or "", scrutineer))
-        right = [access.verify(connection, name, password) for name, password in pair]
-    return None if all(right) else str(_("两个账号现在的密码也要输入：备用码打开票箱，密码说明是谁。"))
+        return officers.both(
+            connection, house, keys.of(instance(), house.collection), teller=teller, scrutineer=scrutineer,
+            envelope=request.form.get("envelope", "").strip(), ends=ends,
+        )  # fmt: skip
 
 
 # ---- slips, trials, files ------------------------------------------------------------------------------------------

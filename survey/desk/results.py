@@ -323,6 +323,8 @@ def _charts(ranking: Ranking, rulebook: Rulebook, needs: tuple[str, ...]) -> lis
 
 def _marks(year: Reckoned, of: Subject) -> list[tuple[str, list[Bar]]]:
     """The valid marks of a subject's ballot, item by item: all groups together, so that nothing hidden shows (D-27)."""
+    if (of.banner, "appraisal") in year.facts.hidden:
+        return []
     part = year.rulebook.ballots
     marks = year.facts.appraisal.get(of, {})
     found = []
@@ -340,7 +342,7 @@ def _marks(year: Reckoned, of: Subject) -> list[tuple[str, list[Bar]]]:
 def _answers(year: Reckoned, of: Subject) -> list[tuple[str, list[Bar]]]:
     """The valid answers about a subject in the opinion survey, question by question; strangers' are left out already."""
     part, found = year.rulebook.opinion, year.facts.opinion.get(of)
-    if part is None or found is None:
+    if part is None or found is None or (of.banner, "opinion") in year.facts.hidden:
         return []
     rows = []
     own = year.facts.surveys.get(of.banner)

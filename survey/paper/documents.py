@@ -117,12 +117,7 @@ def _record(collection: str) -> tally_sheet.Sheet:
     with db.reading() as connection:
         form = collections.form(connection, here)
         words = fragment.comments(connection, collection)
-        voices: dict[str, int] = {}
-        if here.kind == "opinion":
-            for piece in fragment.of(connection, collection):
-                if piece.subject == "":
-                    voices[piece.voice] = voices.get(piece.voice, 0) + 1
-    return tally_sheet.sheet(here, form, language(), comments=words, voices=voices)
+    return tally_sheet.sheet(here, form, language(), comments=words)
 
 
 @blueprint.get("/<collection>/tally.pdf")

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from survey import access, db, job, journal
 from survey.access import allowed
 from survey.box import collection as collections
-from survey.box import officers
+from survey.box import keys, officers
 from survey.box.collection import Collection
 from survey.desk.words import language
 from survey.job import Job
@@ -133,8 +133,9 @@ def _both(here: Collection) -> str | None:
     """Why the two officers' passwords are not accepted; None when they are. Failures are counted."""
     with db.deed() as connection:
         return officers.both(
-            connection, here, teller=request.form.get("teller", ""), scrutineer=request.form.get("scrutineer", "")
-        )
+            connection, here, keys.of(house.instance(), here.collection),
+            teller=request.form.get("teller", ""), scrutineer=request.form.get("scrutineer", ""),
+        )  # fmt: skip
 
 
 @blueprint.post("/<collection>/exchange")

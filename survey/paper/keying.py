@@ -1,4 +1,8 @@
-"""Keying sheets in by hand: two accounts type each sheet, neither sees the other's; what differs gets a third look."""
+"""Keying sheets in by hand: two accounts type each sheet, neither sees the other's; what differs gets a third look.
+
+The third look is that of an account that typed neither version. Only where no other account may count here does the account
+that typed first settle it, never the one that typed second.
+"""
 
 from datetime import UTC, datetime
 
@@ -131,12 +135,15 @@ def _typed(form: Form) -> batch.Answers:
 
 @blueprint.get("/<collection>/batch/<name>/compare/<code>")
 @allowed(*COUNTING)
-def compare(collection: str, name: str, code: str) -> str:
+def compare(collection: str, name: str, code: str) -> AnyResponse | str:
     """Where two accounts typed a sheet differently: the third look, with the sheet in hand."""
     here, found, form, pile = load(collection, name)
     shown = pile.sheet(code)
     if shown is None or found.kind != "keyed" or shown.once:
         abort(404)
+    if shown.differing and (fault := house.not_third(here, [each.account for each in found.typed[code]])):
+        flash(fault, "error")
+        return redirect(url_for("paper.show_batch", collection=collection, name=name))
     asked = {item.name: item for item in form.items()}
     names = [each for each in shown.differing if each in asked or each == VOICE]
     return render_template(
@@ -173,10 +180,13 @@ def _words(form: Form, item: Item | None, values: tuple[str, ...]) -> str:
 @allowed(*COUNTING)
 def third_look(collection: str, name: str, code: str) -> AnyResponse:
     """Keeps what the third look says."""
-    _here, found, form, pile = load(collection, name)
+    here, found, form, pile = load(collection, name)
     shown = pile.sheet(code)
-    if shown is None or found.kind != "keyed":
+    if shown is None or found.kind != "keyed" or shown.once:
         abort(404)
+    if fault := house.not_third(here, [each.account for each in found.typed[code]]):
+        flash(fault, "error")
+        return redirect(url_for("paper.show_batch", collection=collection, name=name))
     if request.form.get("spoiled", "") not in SPOILED:
         abort(400)
     typed = _typed(form)

@@ -198,10 +198,12 @@ def decide(collection: str, name: str, code: str) -> AnyResponse:
     back = redirect(
         url_for("paper.sheet" if found.kind == "scan" else "paper.compare", collection=collection, name=name, code=code)
     )
+    deed = request.form.get("deed", "")
+    if deed != "aside" and found.kind == "keyed":
+        abort(400)  # whether a keyed sheet is spoiled is typed twice, and settled where the two differ
     if fault := _not_yours(found):
         flash(fault, "error")
         return back
-    deed = request.form.get("deed", "")
     changes: dict[str, object]
     if deed == "spoil" and request.form.get("why") in SPOILED[1:]:
         changes = {"spoiled": request.form["why"]}

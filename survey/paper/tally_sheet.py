@@ -146,26 +146,29 @@ def sheet(
     language: str,
     *,
     comments: Sequence[tuple[str, str]] = (),
-    voices: Mapping[str, int] | None = None,
 ) -> Sheet:
-    """The record of a sealed collection. Raises ValueError before the seal."""
+    """The record of a sealed collection; without counts where so few voted that they are withheld (D-27).
+
+    Raises ValueError before the seal.
+    """
     if not house.published or "closing" not in house.published:
         raise ValueError("not sealed")
     closing, opening = house.published["closing"], house.published["opening"]
     title = _("民主测评结果统计表") if house.kind == "appraisal" else _("民意调查统计表")
+    shown = not closing.get("withheld")
     words = {question.id: say(question.text, language) for part in form.instrument.parts for question in part.questions}
     return Sheet(
         house=house,
         title=title,
         closing=closing,
         opening=opening,
-        tables=_tables(form, closing, language, ballots=house.kind == "appraisal"),
+        tables=_tables(form, closing, language, ballots=house.kind == "appraisal") if shown else (),
         groups=_groups(form, closing, language),
-        rates=_rates(form, closing, language) if house.kind == "opinion" else (),
-        numbers=_numbers(form, closing, language),
+        rates=_rates(form, closing, language) if shown and house.kind == "opinion" else (),
+        numbers=_numbers(form, closing, language) if shown else (),
         reconciled=reconciled(closing),
         comments=tuple((words.get(question, question), text) for question, text in comments),
-        respondents=tuple((group_words(form, voice, language), number) for voice, number in sorted((voices or {}).items())),
+        respondents=_respondents(form, closing, language) if shown and house.kind == "opinion" else (),
     )
 
 
@@ -186,6 +189,11 @@ def group_words(form: Form, voice: str, language: str) -> str:
         return _("不分类别")
     names = {each.id: say(each.text, language) for each in form.instrument.voices}
     return " + ".join(names.get(each, each) for each in voice.split("+"))
+
+
+def _respondents(form: Form, closing: Mapping[str, Any], language: str) -> tuple[tuple[str, int], ...]:
+    """Valid responses by identity, small ones joined."""
+    return tuple((group_words(form, voice, language), number) for voice, number in sorted(closing["groups"].items()))
 
 
 def _tables(form: Form, closing: Mapping[str, Any], language: str, *, ballots: bool) -> tuple[Table, ...]:
@@ -389,12 +397,19 @@ def summary(of: Sheet) -> list[tuple[str, object]]:
                 _("%(all)s 张，相符 %(equal)s 张", all=c["audit"]["entered"], equal=c["audit"]["equal"]),
             )
         )
+    if c.get("withheld"):
+        rows.append((_("各项计数"), withheld_words(c)))
     rows += [(_("%(name)s（人数）", name=name), number) for name, number in of.respondents]
     rows += [(reason_name(key), text) for key, text in sorted(c.get("reasons", {}).items()) if key != "audit_slips"]
     if c.get("reason"):
         rows.append((_("封箱时去掉的票及理由"), f"{c['left_out']}　{c['reason']}"))
     rows += [(_("明细根"), c["fragments_root"]), (_("回执根"), c["receipts_root"]), (_("发码根"), of.opening["issued_root"])]
     return rows
+
+
+def withheld_words(closing: Mapping[str, Any]) -> str:
+    """Why no counts stand here."""
+    return str(_("有效票不足 %(least)s 张，不单列各项计数；这些票计入本旗县的得分（D-27）。", least=closing["smallest_group"]))
 
 
 def reason_name(key: str) -> str:

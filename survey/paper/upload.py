@@ -129,6 +129,11 @@ def show_batch(collection: str, name: str) -> str:
         state_words=state_words,
         obstacles=[obstacle_words(each) for each in cast.obstacles(here, found, pile)],
         mine=found.totals.get(me),
+        barred={
+            each.code
+            for each in pile.sheets
+            if each.differing and house.not_third(here, [typed.account for typed in found.typed[each.code]])
+        },
         may_settle=found.kind == "keyed" or found.account != me,
     )
 

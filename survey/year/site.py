@@ -8,7 +8,7 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
@@ -236,7 +236,8 @@ def facts(connection: Connection, year: int) -> tuple[Facts, Rulebook] | None:
     own = _own(connection, year)
     asked = {each.id: each for of_form in own.values() for each in of_form.asked}
     counted = gather.count_fragments(_alike(connection, year), rulebook, asked)
-    return gather.translate(book, counted, asked, _unscored(connection, year, own)), rulebook
+    few = frozenset((each.banner, each.kind) for each in hidden(connection, year, smallest_group(rulebook)))
+    return replace(gather.translate(book, counted, asked, _unscored(connection, year, own)), hidden=few), rulebook
 
 
 def _own(connection: Connection, year: int) -> dict[str, Questionnaire]:
@@ -254,17 +255,61 @@ def _unscored(connection: Connection, year: int, own: Mapping[str, Questionnaire
     return set(connection.execute(query).scalars()) if names else set()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hidden:
+    """A banner's marks of one kind whose sum is not shown, and the collections that are the reason: sealed here with too few
+    ballots to be published."""
+
+    banner: str
+    kind: str
+    collections: tuple[str, ...]
+
+
+def hidden(connection: Connection, year: int, smallest: int) -> list[Hidden]:
+    """Where the sum of all marks, less what each collection published of its own, would tell those of fewer than `smallest`
+    ballots (D-27)."""
+    house, piece = schema.collection.c, schema.fragment.c
+    found: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
+    for kind in ("appraisal", "opinion"):
+        query = select(house.collection, house.banner, house.origin, house.published, piece.subject, func.count())
+        query = query.where(*_sealed(year, kind)).group_by(*query.selected_columns[:5])
+        most: Counter[tuple[str, str, str]] = Counter()
+        for name, banner, origin, published, _subject, number in connection.execute(query):
+            closing = json.loads(published).get("closing", {}) if published else {}
+            if origin != "site" or closing.get("withheld"):
+                most[banner, name, origin] = max(most[banner, name, origin], number)
+        for (banner, name, origin), number in most.items():
+            found.setdefault((banner, kind), []).append((name, origin, number))
+    return [
+        Hidden(banner=banner, kind=kind, collections=tuple(name for name, origin, _ in each if origin == "site"))
+        for (banner, kind), each in found.items()
+        if sum(number for _name, _origin, number in each) < smallest
+    ]
+
+
+def left_out(connection: Connection, year: int) -> list[str]:
+    """The banners some of whose ballots are not in an exported year book (D-27)."""
+    office = _office(connection, year)
+    found = hidden(connection, year, smallest_group(office[1])) if office else []
+    return sorted({each.banner for each in found if each.collections})
+
+
 def give_out(connection: Connection, year: int) -> Book | None:
-    """A year as a year book; None when there is no such year. A ballot or response is one fragment, its id the fragment's."""
+    """A year as a year book; None when there is no such year. A ballot or response is one fragment, its id the fragment's.
+
+    The ballots of a sitting whose tally is withheld are left out where the rest is published beside them (`hidden`).
+    """
     found = _office(connection, year)
     if found is None:
         return None
     book, rulebook = found
     by_id = {table.id: table for table in tables(rulebook)}
     asked = {each.id: each for of_form in _own(connection, year).values() for each in of_form.asked}
+    without = [name for each in hidden(connection, year, smallest_group(rulebook)) for name in each.collections]
+    opinions = _opinion_rows(connection, year, by_id["opinions"], rulebook, asked, without)
     marks = {
-        "ballots": Rows.of(by_id["ballots"], sorted(_ballot_rows(connection, year, by_id["ballots"]))),
-        "opinions": Rows.of(by_id["opinions"], sorted(_opinion_rows(connection, year, by_id["opinions"], rulebook, asked))),
+        "ballots": Rows.of(by_id["ballots"], sorted(_ballot_rows(connection, year, by_id["ballots"], without))),
+        "opinions": Rows.of(by_id["opinions"], sorted(opinions)),
         "questions": Rows.of(by_id["questions"], gather.question_rows(asked.values())),
     }
     return Book(tables={**book.tables, **marks})
@@ -320,11 +365,12 @@ def _single(answers: Answers) -> dict[str, str]:
     return {question: answer if isinstance(answer, str) else "/".join(answer) for question, answer in answers.items()}
 
 
-def _ballot_rows(connection: Connection, year: int, table: Table) -> Iterator[tuple[str, ...]]:
+def _ballot_rows(connection: Connection, year: int, table: Table, without: Sequence[str]) -> Iterator[tuple[str, ...]]:
     items, grades = table.column("item").codes, table.column("grade").codes
     house, piece = schema.collection.c, schema.fragment.c
     query = select(house.banner, piece.fragment, piece.voice, piece.subject, piece.answers)
-    for banner, id, voice, subject, answers in connection.execute(query.where(*_sealed(year, "appraisal"))):
+    query = query.where(*_sealed(year, "appraisal"), house.collection.not_in(without))
+    for banner, id, voice, subject, answers in connection.execute(query):
         ballot = bytes(id).hex()
         for item, grade in _single(json.loads(answers)).items():
             if item in items and grade in grades:
@@ -332,7 +378,7 @@ def _ballot_rows(connection: Connection, year: int, table: Table) -> Iterator[tu
 
 
 def _opinion_rows(
-    connection: Connection, year: int, table: Table, rulebook: Rulebook, own: Mapping[str, Asked]
+    connection: Connection, year: int, table: Table, rulebook: Rulebook, own: Mapping[str, Asked], without: Sequence[str]
 ) -> Iterator[tuple[str, ...]]:
     questions, part = table.column("question").codes, rulebook.opinion
     if part is None:
@@ -340,10 +386,11 @@ def _opinion_rows(
     met = {each.id for each in part.acquaintances}
     scored = gather.scored_questions(rulebook)
     valid = {each.id for each in (*part.answers, *part.neutral)}
-    villages = _villages(connection, year, smallest_group(rulebook))
+    villages = _villages(connection, year, smallest_group(rulebook), without)
     house, piece = schema.collection.c, schema.fragment.c
     query = select(house.collection, house.instrument, house.banner, piece.fragment, piece.voice, piece.subject, piece.answers)
-    for name, form, banner, id, voice, subject, answers in connection.execute(query.where(*_sealed(year, "opinion"))):
+    query = query.where(*_sealed(year, "opinion"), house.collection.not_in(without))
+    for name, form, banner, id, voice, subject, answers in connection.execute(query):
         response, of_own = bytes(id).hex(), questionnaire.name_of(form)
         for question, answer in _single(json.loads(answers)).items():
             row = banner, villages[name], response, voice, subject
@@ -356,12 +403,12 @@ def _opinion_rows(
                 yield *row, question, answer
 
 
-def _villages(connection: Connection, year: int, smallest: int) -> dict[str, str]:
+def _villages(connection: Connection, year: int, smallest: int, without: Sequence[str]) -> dict[str, str]:
     """Collection -> its village, blank where so few answered there that D-27 hides it."""
     house, piece = schema.collection.c, schema.fragment.c
     query = (
         select(house.collection, house.banner, house.village, piece.subject, func.count())
-        .where(*_sealed(year, "opinion"))
+        .where(*_sealed(year, "opinion"), house.collection.not_in(without))
         .group_by(house.collection, house.banner, house.village, piece.subject)
     )
     place: dict[str, tuple[str, str]] = {}

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -196,26 +198,77 @@ def test_a_failing_row_may_be_left_out_by_decision_with_a_reason(voted):
     assert (closing["returned"], closing["left_out"], closing["reason"]) == (11, 1, "两人核对后去掉")
 
 
+def stop_writer(meeting):
+    """Ends the writer of this instance, and waits until it is gone."""
+    [lock] = (meeting.instance / "run").glob("writer-*.lock")
+    pid = int(lock.read_text())
+    os.kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError, PermissionError):
+        for _ in range(200):
+            if Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] == "Z":
+                break
+            time.sleep(0.01)
+
+
+@contextmanager
+def rolled_back(meeting, tmp_path):
+    """Keeps a copy of the whole database, and puts it back behind the program's back afterwards."""
+    engine = meeting.app.extensions["engine"]
+    if engine.dialect.name == "sqlite":
+        file = tmp_path / "survey.db"
+        with engine.connect() as connection:
+            connection.connection.dbapi_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        earlier = file.read_bytes()
+        yield
+        stop_writer(meeting)
+        engine.dispose()
+        for suffix in ("-wal", "-shm"):
+            (tmp_path / f"survey.db{suffix}").unlink(missing_ok=True)
+        file.write_bytes(earlier)
+        return
+    name = engine.url.database
+    admin = db.make_engine(engine.url.set(database="postgres").render_as_string(hide_password=False))
+
+    def now(*statements):
+        stop_writer(meeting)
+        engine.dispose()
+        with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            left = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN (%s, %s)"
+            connection.exec_driver_sql(left, (name, f"{name}_earlier"))
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+    now(f"CREATE DATABASE {name}_earlier TEMPLATE {name}")
+    yield
+    now(f"DROP DATABASE {name} WITH (FORCE)", f"ALTER DATABASE {name}_earlier RENAME TO {name}")
+    admin.dispose()
+
+
 def test_a_database_rolled_back_is_found(app, tmp_path):
-    if app.extensions["engine"].dialect.name != "sqlite":
-        pytest.skip("a roll back of PostgreSQL is the same rows missing: see `remove` and `drop_with_slip`")
     meeting = opened(app, slips=6)
     for at in range(3):
         meeting.vote(at)
-    with db.engine().connect() as connection:
-        connection.connection.dbapi_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    earlier = (tmp_path / "survey.db").read_bytes()
-    meeting.vote(3)
-    subprocess.run(["pkill", "-f", "survey.box.writer"], check=False)
-    db.engine().dispose()
-    for suffix in ("-wal", "-shm"):
-        (tmp_path / f"survey.db{suffix}").unlink(missing_ok=True)
-    (tmp_path / "survey.db").write_bytes(earlier)
+    with rolled_back(meeting, tmp_path):
+        assert meeting.vote(3).status == "cast"
     assert meeting.vote(4).status == "stopped"
     meeting.close()
     with pytest.raises(sealing.Broken) as stop:
         meeting.seal()
     assert {each.check for each in stop.value.evidence} == {"mark"}
+
+
+def test_a_sealed_meeting_rolled_back_to_before_its_seal_cannot_be_sealed_again(app, tmp_path):
+    meeting = opened(app, slips=8)
+    for at in range(6):
+        meeting.vote(at)
+    meeting.close()
+    with rolled_back(meeting, tmp_path):
+        meeting.seal()
+    assert meeting.house.state == "closing" and len(rows_of(box, meeting)) == 6
+    with pytest.raises(sealing.Broken) as stop:  # the keys are gone: nothing can be opened, changed or added
+        meeting.seal()
+    assert {each.check for each in stop.value.evidence} == {"keys"}
+    assert meeting.vote(6, source="rescue", nonce=f"{'0' * 32}.{'0' * 16}").status == "bad_nonce"
 
 
 def test_wrong_passwords_open_nothing_and_the_envelope_does(voted):
@@ -242,6 +295,71 @@ def test_after_the_seal_tampering_is_found(voted):
         with db.engine().connect() as connection, connection.begin() as transaction:
             connection.execute(change)
             assert sealing.read_back(connection, voted.house)
+            transaction.rollback()
+
+
+def sealed_rows(meeting, table):
+    """The rows of a table of a sealed meeting."""
+    return [dict(row) for row in rows_of(table, meeting)]
+
+
+def change(table, key, row, **values):
+    """An update of one row."""
+    return update(table).where(table.c.collection == row["collection"], table.c[key] == row[key]).values(**values)
+
+
+def gone(table, key, row):
+    """The end of one row."""
+    return delete(table).where(table.c.collection == row["collection"], table.c[key] == row[key])
+
+
+def after_the_seal(pieces, receipts, slips):
+    """Every tampering with a sealed meeting: its name, its statements, what `verify.py` says of it."""
+    one = pieces[0]
+    other = next(each for each in pieces if each["subject"] == one["subject"] and each["answers"] != one["answers"])
+    spent, unspent = (next(each for each in slips if each["state"] == state) for state in ("spent", "void"))
+    roots, receipt_root = "fragments root", "receipts root"
+    swapped = [change(fragment_table, "fragment", a, answers=b["answers"]) for a, b in ((one, other), (other, one))]
+    return [
+        ("alter", [change(fragment_table, "fragment", one, answers=other["answers"])], roots),
+        ("drop a fragment", [gone(fragment_table, "fragment", one)], roots),
+        ("insert", [insert(fragment_table).values({**one, "fragment": os.urandom(16), "answers": '{"tasks":"good"}'})], roots),
+        ("duplicate a leaf", [insert(fragment_table).values({**one, "fragment": os.urandom(16)})], roots),
+        ("swap", swapped, roots),
+        ("move to another group", [change(fragment_table, "fragment", one, voice="townships")], roots),
+        ("forge a receipt", [insert(receipt).values(collection=one["collection"], receipt="ZZZZZZZZZZ")], receipt_root),
+        ("remove a receipt", [gone(receipt, "receipt", receipts[0])], receipt_root),
+        ("exchange a receipt", [change(receipt, "receipt", receipts[0], receipt="0000000000")], receipt_root),
+        ("free a slip", [change(slip_table, "qr", spent, state="unspent")], "slips spent"),
+        ("spend a slip", [change(slip_table, "qr", unspent, state="spent")], "slips spent"),
+        ("move a slip to another group", [change(slip_table, "qr", spent, voice="townships")], "issued root"),
+        ("remove a slip", [gone(slip_table, "qr", unspent)], "issued root"),
+    ]  # fmt: skip
+
+
+def test_after_the_seal_every_tampering_is_named_by_the_package(voted, tmp_path):
+    voted.seal()
+    everything = [sealed_rows(voted, table) for table in (fragment_table, receipt, slip_table)]
+    for name, statements, named in after_the_seal(*everything):
+        with db.engine().connect() as connection, connection.begin() as transaction:
+            for statement in statements:
+                assert connection.execute(statement).rowcount, name
+            differences = write(tmp_path / "p", publish.package(connection, voted.house, with_fragments=True))
+            transaction.rollback()
+        assert any(named in each for each in differences), (name, differences)
+    with db.reading() as connection:
+        assert write(tmp_path / "p", publish.package(connection, voted.house, with_fragments=True)) == []
+
+
+def test_a_published_record_rewritten_differs_from_the_rows(voted, tmp_path):
+    voted.seal()
+    house = voted.house
+    closing = dict(house.published["closing"])
+    for key, value in (("valid", 13), ("returned", 11), ("spent", 11), ("fragments_root", "0" * 64), ("receipts_root", "0" * 64)):
+        with db.engine().connect() as connection, connection.begin() as transaction:
+            collections.change(connection, voted.name, published={**house.published, "closing": {**closing, key: value}})
+            changed = collections.get(connection, voted.name)
+            assert write(tmp_path / "p", publish.package(connection, changed, with_fragments=True)), key
             transaction.rollback()
 
 
@@ -357,8 +475,9 @@ def test_audit_slips_are_compared_and_left_out_of_the_count(app):
 def test_officers_are_two_people_who_did_not_make_each_other(app):
     meeting = draft(app)
     with db.deed() as connection:
-        assert officers.both(connection, meeting.house, teller=TELLER, scrutineer=SCRUTINEER) is None
-        assert "监票人" in officers.both(connection, meeting.house, teller=TELLER, scrutineer="wrong password")
+        store = keys.of(meeting.instance, meeting.name)
+        assert officers.both(connection, meeting.house, store, teller=TELLER, scrutineer=SCRUTINEER) is None
+        assert "监票人" in officers.both(connection, meeting.house, store, teller=TELLER, scrutineer="wrong password")
         connection.execute(update(account).where(account.c.account == "teller").values(created_by="scrutineer"))
         assert "对方" in officers.fault(connection, meeting.house)
         connection.execute(update(account).where(account.c.account == "teller").values(created_by="office"))

@@ -119,6 +119,24 @@ def test_copies_taken_after_every_vote_hold_no_mark_and_none_of_the_fragments(se
             assert name not in content and said.encode() not in content
 
 
+def test_nothing_tells_which_fragments_were_one_ballot(make_app):
+    app = make_app("sqlite")
+    with app.app_context():
+        meeting = opened(app, slips=30, people=4)
+        for at in range(30):
+            meeting.vote(at)
+        meeting.close()
+        meeting.seal()
+        with db.reading() as connection:
+            rows = connection.execute(text("SELECT fragment, subject FROM fragment ORDER BY fragment")).all()
+    ids = [bytes(row.fragment) for row in rows]
+    assert len(ids) == 120
+    for at in range(13):  # no four bytes are shared: by chance once in a million runs of this test
+        assert len({each[at : at + 4] for each in ids}) == 120
+    beside = sum(one.subject == other.subject for one, other in zip(rows, rows[1:], strict=False))
+    assert 8 < beside < 55  # a fourth of 119: neither ballot by ballot (0) nor subject by subject (116)
+
+
 SHAPES = {
     "fragment": {"collection", "fragment", "subject", "voice", "answers"},
     "comment": {"collection", "comment", "question", "text"},

@@ -51,6 +51,24 @@ def persist(meeting, at):
     raise AssertionError("busy ten times")
 
 
+def test_an_acknowledgement_comes_after_mark_and_ballot_are_on_the_disk(app, monkeypatch):
+    meeting = opened(app)
+    handed = []
+    monkeypatch.setattr(writer, "store", lambda url, instance, rows, **kw: handed.extend(rows) or [{"status": "busy"}] * len(rows))
+    meeting.vote(0)
+    engine = app.extensions["engine"]
+    settings = {"sqlite": {"synchronous": 2, "journal_mode": "wal"}, "postgresql": {"synchronous_commit": "on"}}
+    asks = {"sqlite": "PRAGMA %s", "postgresql": "SHOW %s"}[engine.dialect.name]
+    store, synced = writer.Store(engine, meeting.instance), []
+    real = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda handle: (real(handle), synced.append(stored(meeting)[1])))
+    assert store.commit(handed) == [{"status": "cast"}]
+    assert synced == [0]  # the mark once, while nobody sees the ballot yet
+    with engine.connect() as connection:  # and the commit itself waits for the disk: FULL in WAL is one fdatasync a commit
+        for name, value in settings[engine.dialect.name].items():
+            assert connection.exec_driver_sql(asks % name).scalar() == value
+
+
 def test_a_writer_killed_twenty_times_under_load_loses_nothing(app):
     rounds = 20 if app.extensions["engine"].dialect.name == "sqlite" else 6
     meeting = opened(app, slips=rounds * 30)
@@ -81,50 +99,84 @@ def test_a_writer_killed_twenty_times_under_load_loses_nothing(app):
     assert meeting.seal()["closing"]["returned"] == rounds * 30
 
 
-def test_an_app_killed_under_load_has_acknowledged_nothing_that_is_not_stored(app, tmp_path):
-    meeting = opened(app, slips=400)
-    codes = tmp_path / "codes"
-    codes.write_text("\n".join(each.token for each in meeting.codes))
-    program = f"""
-import sys, threading
+NURSERY = """
+import os, random, sys, threading
 from pathlib import Path
 from app import create_app
 from survey import db
 from survey.box import casting, collection as collections
-app = create_app({{"INSTANCE": {str(meeting.instance)!r}, "DATABASE_URL": {app.config["DATABASE_URL"]!r}}})
-with app.app_context(), db.reading() as c:
-    house = collections.get(c, {meeting.name!r}); form = collections.form(c, house)
-reply, _ = form.read({{}})
-codes = Path({str(codes)!r}).read_text().split()
-def run(start):
-    with app.app_context():
-        for at in range(start, 400, 8):
-            nonce = casting.new_nonce(house.collection)
-            o = casting.cast(collection=house, form=form, reply=reply, nonce=nonce, slip=codes[at])
-            if o.receipt: sys.stdout.write(o.receipt + "\\n"); sys.stdout.flush()
-for t in range(8): threading.Thread(target=run, args=(t,)).start()
+instance, url, name = sys.argv[1:4]
+codes = Path(sys.argv[4]).read_text().split()
+
+def vote():
+    app = create_app({"INSTANCE": instance, "DATABASE_URL": url})
+    with app.app_context(), db.reading() as c:
+        house = collections.get(c, name)
+        form = collections.form(c, house)
+    reply, _ = form.read({})
+    def run(mine):
+        with app.app_context():
+            for code in mine:
+                nonce = casting.new_nonce(name)
+                outcome = casting.cast(collection=house, form=form, reply=reply, nonce=nonce, slip=code)
+                if outcome.receipt:
+                    os.write(1, (outcome.receipt + "\\n").encode())
+    random.seed()
+    random.shuffle(codes)
+    for at in range(8):
+        threading.Thread(target=run, args=(codes[at::8],)).start()
+
+for line in sys.stdin:  # one app a line, born from what is imported already
+    if not (child := os.fork()):
+        vote()
+        break
+    os.write(1, f"app {child}\\n".encode())
+    os.waitpid(child, 0)
+    os.write(1, b"gone\\n")
 """
-    said = set()
-    for _ in range(2):
-        child = subprocess.Popen(
-            [sys.executable, "-c", program],
-            cwd=Path(__file__).parents[2],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        first = child.stdout.readline()
-        time.sleep(random.random() * 0.1)
-        child.kill()
-        said |= {line.strip() for line in [first, *child.stdout] if len(line) == 11}
-        child.wait()
-    assert said
+
+
+def test_app_and_writer_killed_twenty_times_under_load_have_acknowledged_nothing_that_is_not_stored(app, tmp_path):
+    rounds = 20 if app.extensions["engine"].dialect.name == "sqlite" else 6
+    meeting = opened(app, slips=rounds * 100)
+    codes = tmp_path / "codes"
+    codes.write_text("\n".join(each.token for each in meeting.codes))
+    nursery = subprocess.Popen(
+        [sys.executable, "-c", NURSERY, meeting.instance, app.config["DATABASE_URL"], meeting.name, codes],
+        cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+    )  # fmt: skip
+    said, heard = set(), 0
+    for turn in range(rounds):
+        nursery.stdin.write("vote\n")
+        kinds = ("app", "writer", "both")[turn % 3]
+        before, child = len(said), 0
+        for line in nursery.stdout:
+            word, _, rest = line.strip().partition(" ")
+            if word == "gone":
+                break
+            if word == "app":
+                child = int(rest)
+                continue
+            said.add(word)
+            if len(said) == before + 3 + turn % 5:  # in the middle of it
+                if kinds != "app":
+                    os.kill(writer_of(meeting), signal.SIGKILL)
+                if kinds == "writer":
+                    time.sleep(0.05)  # another writer begins for the app that lives on
+                os.kill(child, signal.SIGKILL)
+        heard += len(said) > before
+    nursery.stdin.close()
+    nursery.wait()
+    assert heard == rounds
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:  # the writer may still be storing what it was handed
-        receipts, spent = stored(meeting)
-        if meeting.vote(399).status and said <= receipts:
-            break
+    while time.monotonic() < deadline and not said <= stored(meeting)[0]:  # a writer may still store what it was handed
+        time.sleep(0.1)
+    last = next(at for at, code in enumerate(meeting.codes) if casting.look(meeting.name, code.token).status == "ready")
+    said.add(persist(meeting, last).receipt)
     receipts, spent = stored(meeting)
     assert said <= receipts and spent == len(receipts)
+    meeting.close()
+    assert meeting.seal()["closing"]["returned"] == spent
 
 
 def test_a_stuck_writer_is_told_in_time_and_nothing_counts_twice(app):

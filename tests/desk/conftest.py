@@ -25,24 +25,11 @@ def started(instance, cache):
     return app
 
 
-class Ladder:
-    """The rungs, as folders of an instance and the cookies of everybody signed in."""
+class Climb:
+    """The rungs, one above the other, on an app with a migrated database; `now` holds everybody and what was made."""
 
-    def __init__(self, folder):
-        self.folder, self.rungs = folder, {}
-        self.cache = folder / "templates"
-        self.cache.mkdir()
-        self.now = SimpleNamespace()
-        instance = folder / "instance"
-        instance.mkdir()
-        app = self.now.app = started(instance, self.cache)
-        with app.app_context():
-            db.migrate(db.engine())
-        for climb in (self.desk, self.year, self.people, self.meeting, self.opened):
-            climb()
-            app.extensions["engine"].dispose()
-            shutil.copytree(instance, folder / climb.__name__)
-            self.rungs[climb.__name__] = dict(vars(self.now))
+    def __init__(self, app):
+        self.now = SimpleNamespace(app=app)
 
     def desk(self):
         app = self.now.app
@@ -87,6 +74,26 @@ class Ladder:
         page = now.teller.fill("/open", **both())
         now.envelope = page.html.split('class="envelope"><code>')[1].split("<")[0]
 
+
+class Ladder:
+    """The rungs, as folders of an instance and the cookies of everybody signed in."""
+
+    def __init__(self, folder):
+        self.folder, self.rungs = folder, {}
+        self.cache = folder / "templates"
+        self.cache.mkdir()
+        instance = folder / "instance"
+        instance.mkdir()
+        app = started(instance, self.cache)
+        with app.app_context():
+            db.migrate(db.engine())
+        climb = Climb(app)
+        for rung in (climb.desk, climb.year, climb.people, climb.meeting, climb.opened):
+            rung()
+            app.extensions["engine"].dispose()
+            shutil.copytree(instance, folder / rung.__name__)
+            self.rungs[rung.__name__] = dict(vars(climb.now))
+
     def copy(self, rung, instance):
         """A fresh copy of a rung."""
         shutil.copytree(self.folder / rung, instance, dirs_exist_ok=True)
@@ -116,6 +123,17 @@ def _rung(name):
         there.app.extensions["engine"].dispose()
 
     return pytest.fixture(name=name)(begin)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def people_on_either(request, make_app):
+    """The third rung on both databases; on PostgreSQL climbed anew."""
+    if request.param == "sqlite":
+        return request.getfixturevalue("people")
+    climb = Climb(make_app("postgresql"))
+    for rung in (climb.desk, climb.year, climb.people):
+        rung()
+    return climb.now
 
 
 desk, year, people, meeting, opened = map(_rung, ("desk", "year", "people", "meeting", "opened"))

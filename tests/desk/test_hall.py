@@ -53,7 +53,8 @@ def vote(site, token_path, chance):
     return {key: grade for key, grade in meant.items() if grade}
 
 
-def test_a_hall_votes_and_the_result_is_that_of_flask_score(people, tmp_path):
+def test_a_hall_votes_and_the_result_is_that_of_flask_score(people_on_either, tmp_path):
+    people = people_on_either
     office, teller, scrutineer, app = people.office, people.teller, people.scrutineer, people.app
     office.get("/desk/meetings/new")
     office.fill("/meetings/new", banner=BANNER, kind="appraisal", mode="slips", held_on="2019-01-10")
@@ -103,3 +104,12 @@ def test_a_hall_votes_and_the_result_is_that_of_flask_score(people, tmp_path):
     assert json.loads(scored.stdout)["sequences"] == shown["sequences"]
     appraisals = [row["components"]["appraisal"] for rows in shown["sequences"].values() for row in rows if row["banner"] == BANNER]
     assert len(appraisals) == 4 and all(appraisals)
+
+    pages = [rule.rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/desk/") and "GET" in rule.methods]
+    pages = [each for each in pages if "<" not in each and not each.endswith(("sign-in", "assessors", "assessors.pdf", "what-if.xlsx"))]
+    captain = shown["sequences"]["captain"][0]["subject"]
+    pages += ["/desk/what-if.xlsx?choice.grades=95/80/60", f"/desk/roster/{BANNER}", f"/desk/results/captain/{captain}"]
+    pages += [f"/desk/paper/{name}", f"/desk/paper/{name}/tally.pdf"]
+    assert len(pages) > 20
+    for page in pages:  # every page of the office answers, on either database
+        assert office.client.get(page, follow_redirects=True).status_code == 200, page

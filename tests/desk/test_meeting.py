@@ -3,11 +3,12 @@
 import io
 import json
 import re
+from pathlib import Path
 
 from survey import db
 from survey.box import collection as collections
 from survey.box import keys
-from tests.desk.office import BANNER, both, welcome
+from tests.desk.office import BANNER, both, sign_in, welcome
 from tests.phone.test_pages import Voter, marked
 
 
@@ -177,20 +178,49 @@ def test_an_announced_end_closes_and_seals(opened):
     assert "已封箱" in opened.teller.fill("/seal", **both()).text
 
 
+def reset(opened, name, password):
+    """The office resets an officer's password, who then chooses another."""
+    opened.office.get("/desk/accounts")
+    page = opened.office.fill(f"/accounts/{name}/link")
+    welcome(opened.app, page.html.split("/desk/welcome/")[1].split("<")[0].strip(), password)
+
+
 def test_a_reset_password_needs_the_envelope(opened):
     vote(opened, opened.codes[:6])
     opened.teller.get(opened.url)
     opened.teller.fill("/close", minutes="0", **both())
-    opened.office.get("/desk/accounts")
-    page = opened.office.fill("/accounts/scrutineer/link")
-    secret = page.html.split("/desk/welcome/")[1].split("<")[0].strip()
-    welcome(opened.app, secret, "another-password")
+    reset(opened, "scrutineer", "another-password")
     opened.teller.get(opened.url)
     new = both(scrutineer_password="another-password")
     assert "备用码" in opened.teller.fill("/seal", 422, **new).text
     assert house(opened).state == "closing"
     assert "现在的密码" in opened.teller.fill("/seal", 422, **both(), envelope=opened.envelope).text
     assert "已封箱" in opened.teller.fill("/seal", **new, envelope=opened.envelope).text
+
+
+def test_with_one_password_reset_both_may_close_and_void_for_nothing_is_opened(opened):
+    vote(opened, opened.codes[:6])
+    reset(opened, "scrutineer", "another-password")
+    opened.teller.get(opened.url)
+    new = both(scrutineer_password="another-password")
+    assert "密码不对" in opened.teller.fill("/close", 422, minutes="0", **both()).text
+    assert "已结束投票" in opened.teller.fill("/close", minutes="0", **new).text
+    assert "备用码" in opened.teller.fill("/seal", 422, **new).text
+    assert "已作废" in opened.teller.fill("/void", reason="信封找不到", **new).text
+    assert house(opened).state == "void"
+    assert not any((Path(opened.app.config["INSTANCE"]) / "keys" / opened.name).iterdir())
+
+
+def test_with_both_passwords_reset_the_envelope_says_who_is_there(opened):
+    reset(opened, "scrutineer", "another-password")
+    reset(opened, "teller", "a-third-password")
+    opened.teller = sign_in(opened.app, "teller", password="a-third-password")
+    opened.teller.get(opened.url)
+    new = {"teller_password": "a-third-password", "scrutineer_password": "another-password"}
+    assert "备用码" in opened.teller.fill("/void", 422, reason="重来", **new).text
+    assert "备用码不对" in opened.teller.fill("/void", 422, reason="重来", envelope="0" * 30, **new).text
+    assert house(opened).state == "open"
+    assert "已作废" in opened.teller.fill("/void", reason="重来", envelope=opened.envelope, **new).text
 
 
 def test_a_failed_check_stops_the_seal_and_shows_the_evidence(opened):

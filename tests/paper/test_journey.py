@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from bench import paper_simulate as simulate
-from survey import db
+from survey import db, job
 from survey.box import collection as collections
 from survey.box import fragment
 from survey.paper import batch, printing, reading
@@ -73,9 +73,9 @@ def cast(browsers, meeting, name, number, **more):
     return browsers[0].post(f"/desk/paper/{meeting.name}/batch/{name}/cast", data=more)
 
 
-@pytest.fixture
-def desk_app(make_app):
-    app = make_app("sqlite", WTF_CSRF_ENABLED=False, PUBLIC_URL="https://example.org")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def desk_app(request, make_app):
+    app = make_app(request.param, WTF_CSRF_ENABLED=False, PUBLIC_URL="https://example.org")
     with app.app_context():
         yield app
 
@@ -87,8 +87,6 @@ def upload(browser, meeting, *files):
     )  # fmt: skip
     assert answer.status_code == 302, answer.text
     name = answer.headers["Location"].rsplit("/", 1)[1]
-    from survey import job
-
     with db.reading() as connection:
         started = job.of_subject(connection, f"{meeting.name} {name}")[0]
     job.wait(started.job)
@@ -149,6 +147,28 @@ def test_a_vote_on_paper(desk_app):
     assert record.mimetype == "application/pdf"
     slips = {(each["medium"], each["group"]): each for each in closing["slips"]}
     assert slips["paper", "leaders"]["spent"] + slips["paper", "departments"]["spent"] == 4
+
+
+def test_a_reading_cut_off_is_begun_anew_after_a_restart(desk_app, monkeypatch):
+    meeting = desk.draft(desk_app)
+    office, teller = client(desk_app, "office"), client(desk_app, "teller")
+    pdf = desk.printed(office, meeting.name, "ballots", leaders=2)
+    open_box(desk_app, meeting)
+    scans, meant = drawn(meeting, simulate.printed(pdf), seed=3)
+
+    def cut_off(*args, **kw):
+        raise SystemExit  # as a killed process: nothing after it runs, the row stays "running"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "read", cut_off)
+        name = upload(teller, meeting, ("a.pdf", scanner_pdf(scans)))
+    with db.reading() as connection:
+        (started,) = job.of_subject(connection, f"{meeting.name} {name}")
+    assert started.state == "running" and batch.get(meeting.instance, meeting.name, name).state == "reading"
+    assert job.resume(desk_app) == 1
+    job.wait(started.job)
+    found = batch.get(meeting.instance, meeting.name, name)
+    assert found.state == "open" and {each.code.replace("-", "") for each in found.scans} == set(meant)
 
 
 def counted(meeting):

@@ -57,6 +57,15 @@ def test_two_accounts_key_and_a_third_look_settles(desk_app):
     assert "等第二个账号录入" in page and "对照定夺" in page
     assert "好" in third.get(f"{base}/compare/{differs}").text
     assert third.get(f"{base}/compare/{once}").status_code == 404, "nobody sees a first keying before the second"
+    for typist in (one, two):
+        assert "请另一个账号对照定夺" in typist.get(base).text
+        assert typist.get(f"{base}/compare/{differs}").status_code == 302
+        told = typist.post(
+            f"{base}/compare/{differs}", data={"q.P0.tasks": "good", "q.P1.overall": "good"}, follow_redirects=True
+        )
+        assert "没有录过它的账号" in told.text
+        assert typist.post(f"{base}/sheet/{differs}", data={"deed": "spoil", "why": "signed"}).status_code == 400
+    assert batch.get(meeting.instance, meeting.name, name).decided == {}
     third.post(f"{base}/compare/{differs}", data={"q.P0.tasks": "void", "q.P1.overall": "-"})
     for browser in (one, two):
         browser.post(f"{base}/total", data={"total": 3})
@@ -78,6 +87,20 @@ def test_two_accounts_key_and_a_third_look_settles(desk_app):
     assert sum_of(tally, "P1", "overall") == {"good": 1}
     page = third.get(f"/desk/paper/{meeting.name}/tally.xlsx")
     assert page.data[:2] == b"PK"
+
+
+def test_where_there_is_no_third_account_the_first_typist_settles(desk_app):
+    meeting = desk.draft(desk_app, people=2)
+    one, two = (client(desk_app, who) for who in ("teller", "scrutineer"))
+    (code,) = paper_codes(meeting, 1)
+    open_box(desk_app, meeting)
+    base = f"/desk/paper/{meeting.name}/batch/{begin(one, meeting)}"
+    one.post(f"{base}/key", data=sheet(meeting, code))
+    two.post(f"{base}/key", data=sheet(meeting, code, **{"q.P0.tasks": "poor"}))
+    assert "由先录的人" in two.post(f"{base}/compare/{code}", data={"q.P0.tasks": "poor"}, follow_redirects=True).text
+    assert "已记下" in one.post(f"{base}/compare/{code}", data={"q.P0.tasks": "poor"}, follow_redirects=True).text
+    client(desk_app, "office")
+    assert "没有录过它的账号" in one.post(f"{base}/compare/{code}", data={"q.P0.tasks": "good"}, follow_redirects=True).text
 
 
 def sum_of(tally, subject, question):

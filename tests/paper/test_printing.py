@@ -20,11 +20,21 @@ from tests.paper import desk
 from tests.paper.desk import client, finish, open_box
 
 
-@pytest.fixture
-def desk_app(make_app):
-    app = make_app("sqlite", WTF_CSRF_ENABLED=False, PUBLIC_URL="https://example.org")
+def began(app):
+    """An app inside its context."""
     with app.app_context():
         yield app
+
+
+@pytest.fixture
+def desk_app(make_app):
+    yield from began(make_app("sqlite", WTF_CSRF_ENABLED=False, PUBLIC_URL="https://example.org"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either_app(request, make_app):
+    """What prints codes, on both databases."""
+    yield from began(make_app(request.param, WTF_CSRF_ENABLED=False, PUBLIC_URL="https://example.org"))
 
 
 def seen(pdf, sharp=6.0):
@@ -47,14 +57,14 @@ def test_every_printed_code_is_decoded_again(large):
     assert [code for codes, _words in pages for code in codes] != [each.address for each in tickets], "not shuffled"
 
 
-def test_slips_lead_to_a_ballot_and_paper_codes_do_not(desk_app):
-    meeting = desk.draft(desk_app)
-    office = client(desk_app, "office")
+def test_slips_lead_to_a_ballot_and_paper_codes_do_not(either_app):
+    meeting = desk.draft(either_app)
+    office = client(either_app, "office")
     phones = list(seen(desk.printed(office, meeting.name, "slips", leaders=3, departments=2)))
     sheets = list(seen(desk.printed(office, meeting.name, "ballots", leaders=2)))
     addresses = [code for codes, _words in phones for code in codes]
     assert len(set(addresses)) == 5 and all(each.startswith(f"https://example.org/v/{meeting.name}/") for each in addresses)
-    open_box(desk_app, meeting)
+    open_box(either_app, meeting)
     assert {casting.look(meeting.name, each.rsplit("/", 1)[1]).status for each in addresses} == {"ready"}
     for codes, _words in sheets:
         said = stamp(codes[0])
@@ -63,11 +73,11 @@ def test_slips_lead_to_a_ballot_and_paper_codes_do_not(desk_app):
         assert casting.look(meeting.name, said.code, desk=True).status == "ready"
 
 
-def test_a_file_of_codes_is_encrypted_and_gone_with_the_opening(desk_app):
-    meeting = desk.draft(desk_app)
-    office = client(desk_app, "office")
+def test_a_file_of_codes_is_encrypted_and_gone_with_the_opening(either_app):
+    meeting = desk.draft(either_app)
+    office = client(either_app, "office")
     found = finish(office.post(f"/desk/paper/{meeting.name}/print/slips", data={"n.leaders": 2}))
-    kept = job.vault(desk_app).folder / f"{found.job}.result"
+    kept = job.vault(either_app).folder / f"{found.job}.result"
     assert kept.stat().st_mode & 0o777 == 0o600 and not kept.read_bytes().startswith(b"%PDF")
     assert b"leaders" in found.given["counts"].__repr__().encode() and "token" not in json.dumps(dict(found.given))
     assert office.get(f"/desk/paper/job/{found.job}/result.pdf").data.startswith(b"%PDF")
@@ -77,9 +87,9 @@ def test_a_file_of_codes_is_encrypted_and_gone_with_the_opening(desk_app):
     assert "这份文件已经删除" in answer.text and not kept.exists()
 
 
-def test_a_second_click_starts_nothing(desk_app):
-    meeting = desk.draft(desk_app)
-    office = client(desk_app, "office")
+def test_a_second_click_starts_nothing(either_app):
+    meeting = desk.draft(either_app)
+    office = client(either_app, "office")
     data = {"n.leaders": 4, "once": "0123456789abcdef"}
     first = finish(office.post(f"/desk/paper/{meeting.name}/print/slips", data=data))
     second = finish(office.post(f"/desk/paper/{meeting.name}/print/slips", data=data))
@@ -88,9 +98,9 @@ def test_a_second_click_starts_nothing(desk_app):
         assert collections.counts(connection, meeting.name).made == 4
 
 
-def test_an_interrupted_job_voids_its_slips_and_makes_new_ones(desk_app, monkeypatch):
-    meeting = desk.draft(desk_app)
-    office = client(desk_app, "office")
+def test_an_interrupted_job_voids_its_slips_and_makes_new_ones(either_app, monkeypatch):
+    meeting = desk.draft(either_app)
+    office = client(either_app, "office")
     gate = threading.Event()
 
     def cut_off(*args, **kw):
@@ -107,23 +117,23 @@ def test_an_interrupted_job_voids_its_slips_and_makes_new_ones(desk_app, monkeyp
         assert job.get(connection, name).state == "running"
         assert collections.counts(connection, meeting.name).unspent == 3
     monkeypatch.setattr(slips, "write", whole)
-    assert job.resume(desk_app) == 1
+    assert job.resume(either_app) == 1
     job.wait(name)
     with db.reading() as connection:
         counts, found = collections.counts(connection, meeting.name), job.get(connection, name)
     assert (found.state, counts.unspent, counts.void) == ("done", 3, 3)
-    addresses = [code for codes, _words in seen(job.result(desk_app, name)) for code in codes]
+    addresses = [code for codes, _words in seen(job.result(either_app, name)) for code in codes]
     with db.reading() as connection:
         keys = printing.key_store.of(meeting.instance, meeting.name)
         states = [slip.find(connection, keys, meeting.name, each.rsplit("/", 1)[1]).state for each in addresses]
     assert states == ["unspent"] * 3
 
 
-def test_after_opening_more_slips_need_both_passwords(desk_app):
-    meeting = desk.draft(desk_app)
-    office = client(desk_app, "office")
+def test_after_opening_more_slips_need_both_passwords(either_app):
+    meeting = desk.draft(either_app)
+    office = client(either_app, "office")
     desk.printed(office, meeting.name, "slips", leaders=2)
-    open_box(desk_app, meeting)
+    open_box(either_app, meeting)
     refused = office.post(
         f"/desk/paper/{meeting.name}/print/slips", data={"n.leaders": 1, "teller": TELLER}, follow_redirects=True
     )
@@ -133,11 +143,11 @@ def test_after_opening_more_slips_need_both_passwords(desk_app):
     assert meeting.house.published["more_slips"] == 1
 
 
-def test_an_exchange_voids_the_phone_slip(desk_app):
-    meeting = desk.draft(desk_app)
-    office = client(desk_app, "office")
+def test_an_exchange_voids_the_phone_slip(either_app):
+    meeting = desk.draft(either_app)
+    office = client(either_app, "office")
     (codes, _words), *_rest = seen(desk.printed(office, meeting.name, "slips", leaders=1))
-    open_box(desk_app, meeting)
+    open_box(either_app, meeting)
     token = codes[0].rsplit("/", 1)[1]
     data = {"to": "paper", "code": token, "teller": TELLER, "scrutineer": SCRUTINEER}
     answer = office.post(f"/desk/paper/{meeting.name}/exchange", data=data)
