@@ -57,6 +57,6 @@ lint: $(VENV)/test.stamp
 # For maintainers: both locks anew from pyproject.toml (needs `pip install uv`).
 lock:
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 \
-	  --extra postgres --extra scan pyproject.toml -o requirements.lock
+	  --extra postgres --extra scan --extra xlsform pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --python-version 3.11 \
 	  --all-extras -c requirements.lock pyproject.toml -o requirements-test.lock

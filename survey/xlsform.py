@@ -8,8 +8,8 @@ parameters (of a range: start, end, step), each text also as `label::中文 (zh)
 is in the default language, or in Chinese, which must always be there. Expressions: comparisons of one `${question}` (in a
 constraint also `.`) with a number or a quoted text, `selected()`, and/or/not, brackets.
 
-All else is refused with sheet, row and reason. Blank rows, columns that XLSForm does not know and those of it that are empty are
-left aside.
+All else is refused with sheet, row and reason; where the extra `xlsform` is installed, pyxform reads the rows too. Blank rows,
+columns that XLSForm does not know and those of it that are empty are left aside.
 """
 
 import hashlib
@@ -205,6 +205,8 @@ class _Reader:
             self.fault("settings", row, _("form_id 只能用字母、数字、下划线和短横，最多40个"))
         if self.faults:
             raise Refused(self.faults)
+        read = {"survey": self.survey, "choices": self.choices, "settings": [self.settings]}
+        _second_opinion({sheet: [cells for _row, cells in rows] for sheet, rows in read.items()})
         return Instrument(
             id=name,
             kind="opinion",
@@ -412,3 +414,16 @@ def _cell(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).strip()
+
+
+def _second_opinion(sheets: Mapping[str, Sequence[Mapping[str, str]]]) -> None:
+    """What pyxform says of the rows, where it is installed."""
+    try:
+        from pyxform.errors import PyXFormError  # type: ignore[import-untyped]
+        from pyxform.xls2xform import convert  # type: ignore[import-untyped]
+    except ImportError:
+        return
+    try:
+        convert(xlsform={name: [dict(row) for row in rows] for name, rows in sheets.items()}, validate=False, form_name="form")
+    except PyXFormError as fault:
+        raise Refused([Fault(sheet="survey", row=0, reason=str(fault))]) from None

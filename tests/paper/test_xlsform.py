@@ -99,7 +99,7 @@ def written(page, place, text):
 def test_from_print_to_count(desk_app):
     meeting = desk.draft(desk_app, kind="opinion", people=2, instrument="xlsform:paper")
     office, teller, scrutineer = (client(desk_app, who) for who in ("office", "teller", "scrutineer"))
-    pdf = desk.printed(office, meeting.name, "ballots", **{"": 4})
+    pdf = desk.printed(office, meeting.name, "ballots", **{"": 6})
     open_box(desk_app, meeting)
     with db.reading() as connection:
         known = printing.layouts(connection, meeting.house)
@@ -116,7 +116,7 @@ def test_from_print_to_count(desk_app):
                 written(marked, place, text)
                 wrote.setdefault(code, {})[batch.field_name(subject, question)] = text
         scans.append((code, scanned(marked, rng, known, meeting.name)))
-    kept = sorted(meant)[:3]  # the fourth is keyed by hand
+    kept = sorted(meant)[:5]  # the sixth is keyed by hand
     files = [(f"{at}.png", cv2.imencode(".png", scan)[1].tobytes()) for at, (code, scan) in enumerate(scans) if code in kept]
     name = upload(teller, meeting, *files)
     base = f"/desk/paper/{meeting.name}/batch/{name}"
@@ -131,7 +131,7 @@ def test_from_print_to_count(desk_app):
     data = {f"{code}/{field}": [wrote.get(code, {}).get(field, "-")] for code, field in inked}
     assert scrutineer.post(f"{base}/review", data=data).status_code == 302
     settle(scrutineer, meeting, name, meant)
-    assert "已投箱" in cast([teller, scrutineer], meeting, name, 3).text
+    assert "已投箱" in cast([teller, scrutineer], meeting, name, 5).text
     by_hand = next(code for code in meant if code not in kept)
     expected = Counter()
     for code in kept:
@@ -139,7 +139,7 @@ def test_from_print_to_count(desk_app):
     count(expected, key_by_hand(meeting, by_hand, teller, scrutineer, office))
     meeting.close()
     closing = meeting.seal()["closing"]
-    assert closing["returned"] == 4 and closing["slips"][0]["spent"] == 4
+    assert closing["returned"] == 6 and closing["slips"][0]["spent"] == 6
     with db.reading() as connection:
         found = fragment.tally(fragment.of(connection, meeting.name))
         comments = fragment.comments(connection, meeting.name)
