@@ -126,7 +126,8 @@ def get(connection: Connection, name: str) -> Instrument:
 def score(connection: Connection, name: str, scoring: Scoring, *, by: str) -> bool:
     """Sets what its answers are worth, also after a seal; whether anything changed. The years it was asked in are reckoned anew.
 
-    Raises Unfit with all faults, and ValueError where the results of a year it was asked in are final.
+    Raises Unfit with all faults, and ValueError where the results of a year it was asked in are final, or where points tried
+    one way and another would tell the answers of a sealed survey too small to be shown (D-27).
     """
     before = find(connection, name)
     if before is None:
@@ -139,6 +140,9 @@ def score(connection: Connection, name: str, scoring: Scoring, *, by: str) -> bo
     final = select(cycle.c.cycle).where(cycle.c.cycle.in_(years), cycle.c.state == "final")
     if closed := sorted(connection.execute(final).scalars()):
         raise ValueError(_("%(year)s 年度用过这份问卷，结果已经定稿，计分不能再改", year="、".join(map(str, closed))))
+    sealed = select(collection.c.published).where(collection.c.instrument == PREFIX + name, collection.c.state == "sealed")
+    if before.scoring and any(json.loads(each or "{}").get("closing", {}).get("withheld") for each in connection.execute(sealed).scalars()):
+        raise ValueError(_("用过这份问卷的一场调查有效答卷太少，各项计数不公布；改分值会算出它们（D-27），计分不能再改"))
     connection.execute(update(questionnaire).where(questionnaire.c.id == name).values(scoring=_written(scoring)))
     connection.execute(update(cycle).where(cycle.c.cycle.in_(years)).values(revision=cycle.c.revision + 1))
     flat = [{f"{question}/{option}": points for question, of in each.items() for option, points in of.items()} for each in (before.scoring, scoring)]

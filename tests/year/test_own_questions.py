@@ -66,6 +66,9 @@ def test_in_and_out_of_the_site_it_gives_the_same_rows_and_the_same_score(make_a
             next_year = put(tmp_path / "next", questions=QUESTIONS, opinions=OPINIONS, year=YEAR.replace("2018\nm", "2019\nm"))
             site.take_in(connection, *yearbook.read(next_year), by="office")
     with app.app_context(), db.deed() as connection:
+        connection.execute(update(schema.collection).values(published='{"closing": {"withheld": true}}'))
+        with pytest.raises(ValueError, match="D-27"):
+            questionnaire.score(connection, "own", kept.scoring, by="office")
         connection.execute(update(schema.cycle).values(state="final"))
         with pytest.raises(ValueError, match="2018"):
             questionnaire.score(connection, "own", kept.scoring, by="office")
