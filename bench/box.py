@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,16 +76,18 @@ class Load:
 
 
 @contextmanager
-def serving(target: str, *, folder: Path, factory: bool = False, **environment: str) -> Iterator[tuple[int, int]]:
+def serving(
+    target: str, *, folder: Path, factory: bool = False, python: str | Path = sys.executable, **environment: str
+) -> Iterator[tuple[int, int]]:
     """A granian of its own: (port, process id)."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "granian", *SERVER, "--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
+    command = [str(python), "-m", "granian", *SERVER, "--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
     path = os.pathsep.join((str(folder), str(ROOT)))
     process = subprocess.Popen(
         [*command, *(["--factory"] if factory else []), target],
-        env={**os.environ, **environment, "PYTHONPATH": path}, start_new_session=True, cwd=folder,
+        env={**os.environ, "PYTHONPATH": path, **environment}, start_new_session=True, cwd=folder,
     )  # fmt: skip
     try:
         for _ in range(300):
@@ -163,6 +165,9 @@ def get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
 
+Unit = Callable[[str, dict[str, str], asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bool]]
+
+
 async def _unit(kind: str, job: dict[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
     """One voter's work: true when every answer was right."""
     if kind == "bare":
@@ -182,7 +187,8 @@ async def _unit(kind: str, job: dict[str, str], reader: asyncio.StreamReader, wr
     return (await ask(reader, writer, post(f"/v/{job['collection']}/receipt", f"nonce={nonce}".encode())))[0] == 200
 
 
-async def _load(port: int, kind: str, jobs: list[dict[str, str]], clients: int, pace: float) -> dict[str, object]:
+async def asked(port: int, kind: str, jobs: list[dict[str, str]], clients: int, pace: float, unit: Unit) -> dict[str, object]:
+    """Lets clients do the jobs, each on a kept connection: seconds, latencies, and how many were not right."""
     taken, errors, latencies = iter(enumerate(jobs)), [0], []
     began = time.perf_counter()
 
@@ -193,7 +199,7 @@ async def _load(port: int, kind: str, jobs: list[dict[str, str]], clients: int, 
                 await asyncio.sleep(max(0.0, began + at / pace - time.perf_counter()))
             start = time.perf_counter()
             try:
-                right = await asyncio.wait_for(_unit(kind, job, reader, writer), 60)
+                right = await asyncio.wait_for(unit(kind, job, reader, writer), 60)
             except (OSError, asyncio.IncompleteReadError, TimeoutError):
                 right = False
                 writer.close()
@@ -206,12 +212,14 @@ async def _load(port: int, kind: str, jobs: list[dict[str, str]], clients: int, 
     return {"seconds": time.perf_counter() - began, "latencies": latencies, "errors": errors[0]}
 
 
-def load(port: int, kind: str, jobs: list[dict[str, str]], clients: int, *, pids: Sequence[int], pace: float = 0) -> Load:
-    """Runs a load in a process of its own and says what it gave."""
+def load(
+    port: int, kind: str, jobs: list[dict[str, str]], clients: int, *, pids: Sequence[int], pace: float = 0, by: str = "bench.box"
+) -> Load:
+    """Runs a load in a process of its own and says what it gave; `by` is the module whose --load asks."""
     before = processor(pids)
     given = json.dumps({"port": port, "kind": kind, "jobs": jobs, "clients": clients, "pace": pace})
     done = subprocess.run(
-        [sys.executable, "-m", "bench.box", "--load"], input=given, text=True, capture_output=True, check=True, cwd=ROOT
+        [sys.executable, "-m", by, "--load"], input=given, text=True, capture_output=True, check=True, cwd=ROOT
     )
     said = json.loads(done.stdout)
     sorted_ = sorted(said["latencies"])
@@ -406,8 +414,7 @@ def _threads(call: Callable[[int], object], number: int, threads: int = 16) -> f
 def main() -> None:
     """Every figure of the box."""
     if "--load" in sys.argv:
-        given = json.load(sys.stdin)
-        print(json.dumps(asyncio.run(_load(given["port"], given["kind"], given["jobs"], given["clients"], given["pace"]))))
+        print(json.dumps(asyncio.run(asked(**json.load(sys.stdin), unit=_unit))))
         return
     kinds = [each for each in sys.argv[1:] if each in ("sqlite", "postgresql")] or ["sqlite", "postgresql"]
     folder = Path(tempfile.mkdtemp(prefix="boxbench"))

@@ -5,10 +5,12 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from survey import db
 from survey.box import collection as collections
-from survey.box import keys
-from tests.desk.office import BANNER, both, sign_in, welcome
+from survey.box import keys, officers, sealing
+from tests.desk.office import BANNER, PASSWORDS, both, sign_in, welcome
 from tests.phone.test_pages import Voter, marked
 
 
@@ -176,6 +178,27 @@ def test_an_announced_end_closes_and_seals(opened):
     page = opened.teller.get(opened.url)
     assert "已结束投票" in page.text
     assert "已封箱" in opened.teller.fill("/seal", **both()).text
+
+
+def test_before_the_seal_no_page_and_no_file_gives_a_result(opened):
+    vote(opened, opened.codes[:6])
+    for phase in ("open", "closing"):
+        office = opened.office.client
+        for file in (f"{opened.url}/package.zip", f"/published/{opened.name}/package.zip"):
+            assert office.get(file).status_code == 404
+        for file in ("tally.pdf", "tally.xlsx"):
+            assert office.get(f"/desk/paper/{opened.name}/{file}").status_code == 404
+        for page in (opened.url, f"{opened.url}/projector", f"/published/{opened.name}"):
+            assert "计票结果" not in office.get(page).get_data(as_text=True)
+        shown = json.loads(office.get("/desk/results.json").get_data(as_text=True))["sequences"]
+        assert {row["components"]["appraisal"] for rows in shown.values() for row in rows} == {None}
+        opened.teller.get(opened.url)
+        if phase == "open":
+            secrets = {"teller": PASSWORDS["teller"], "scrutineer": PASSWORDS["scrutineer"]}
+            with opened.app.app_context(), pytest.raises(officers.Refused):
+                sealing.seal(db.engine(), Path(opened.app.config["INSTANCE"]), opened.name, scored=frozenset(), by="teller", **secrets)
+            opened.teller.fill("/close", minutes="0", **both())
+    assert house(opened).state == "closing"
 
 
 def reset(opened, name, password):
