@@ -172,6 +172,7 @@ def test_the_secret_key_lies_on_the_disk_only_wrapped(make_app):
         meeting = opened(app)
         store = keys.of(meeting.instance, meeting.name)
         secret = bytes(keys.unwrap(store, envelope=meeting.envelope))
+        assert "secret.json" not in store._read, "a process keeps the wrapped key after it is destroyed"
         for file in meeting.instance.rglob("*"):
             if file.is_file():
                 content = file.read_bytes()
