@@ -7,6 +7,7 @@ neither database nor configuration.
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
 
     from survey import access, db, translations
     from survey.phone import page
+    from survey.phone.lane import Lane
 
     instance = Path(str((config or {}).get("INSTANCE") or os.environ.get("INSTANCE") or ROOT / "instance")).resolve()
     app = Site(__name__, instance_path=str(instance))
@@ -74,9 +76,12 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     db.init_app(app)
     translations.build()
     Babel(app, locale_selector=language)
-    app.before_request(_first(lambda: db.prepare(db.engine())))
+    first = _first(lambda: db.prepare(db.engine()))
+    app.before_request(first)
     _blueprints(app)
-    app.after_request(_headers(page.style_hash()))
+    headers = {**HEADERS, "Content-Security-Policy": POLICY.format(style=page.style_hash())}
+    app.after_request(partial(_with, headers))
+    app.wsgi_app = Lane(app, headers, first)  # type: ignore[method-assign]
     access.check(app)
     return app
 
@@ -136,16 +141,11 @@ POLICY = (
 )
 
 
-def _headers(style: str) -> Callable[[Response], Response]:
-    """Gives every page the headers its view did not set. `style`: the phone's style, which stands inside its pages."""
-    headers = {**HEADERS, "Content-Security-Policy": POLICY.format(style=style)}
-
-    def add(response: Response) -> Response:
-        given = {name.lower() for name, _ in response.headers}
-        response.headers.extend([(name, value) for name, value in headers.items() if name.lower() not in given])
-        return response
-
-    return add
+def _with(headers: Mapping[str, str], response: Response) -> Response:
+    """A page with those headers its view did not set."""
+    given = {name.lower() for name, _ in response.headers}
+    response.headers.extend([(name, value) for name, value in headers.items() if name.lower() not in given])
+    return response
 
 
 def _secret(instance: Path) -> bytes:

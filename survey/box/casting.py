@@ -228,17 +228,14 @@ def sign(keys: key_store.Keys, collection_id: str, receipt: str) -> str | None:
     return keys.sign(f"receipt\x00{collection_id}\x00{receipt}".encode()).hex() if keys.has("sign") else None
 
 
-def known(collection_id: str, nonce: str) -> Outcome | None:
-    """The receipt of an answer that is in the box or counted, by its nonce; None where there is none."""
+def held(collection_id: str, nonce: str) -> tuple[Collection, Outcome] | None:
+    """A collection and the receipt of an answer that is in its box or counted, by its nonce; None where there is none."""
     receipt = receipt_id(collection_id, nonce)
-    if not db.look_up(_KNOWN, collection_id, receipt, collection_id, receipt):
+    house = collections.holding(collection_id, receipt)
+    if house is None or house.origin != "site":
         return None
-    return Outcome(status="again", nonce=nonce, receipt=receipt, signature=sign(_keys(collection_id), collection_id, receipt))
-
-
-_KNOWN = (
-    "SELECT 1 FROM box WHERE collection = ? AND receipt = ? UNION ALL SELECT 1 FROM receipt WHERE collection = ? AND receipt = ?"
-)
+    signature = sign(_keys(collection_id), collection_id, receipt)
+    return house, Outcome(status="again", nonce=nonce, receipt=receipt, signature=signature)
 
 
 def received(collection_id: str) -> int:

@@ -109,9 +109,19 @@ def look(name: str, *, column: str = "qr", digest: bytes = b"") -> tuple[Collect
     return _known(tuple(row[:-4])), (bytes(found[0]), *found[1:]) if found[0] is not None else None
 
 
+def holding(name: str, receipt: str) -> Collection | None:
+    """The collection of that id, where an answer with this receipt is in its box or counted; None where there is none."""
+    row = db.look_up(_HOLDING, name, receipt, receipt)
+    return _known(tuple(row)) if row else None
+
+
+_COLUMNS = ",".join(f"c.{each.name}" for each in collection.columns)
+_HOLDING = f"SELECT {_COLUMNS} FROM collection c WHERE c.collection = ? AND (" + " OR ".join(
+    f"EXISTS (SELECT 1 FROM {table} r WHERE r.collection = c.collection AND r.receipt = ?)" for table in ("box", "receipt")
+) + ")"  # fmt: skip
 _LOOK = {
     column: (
-        f"SELECT {','.join('c.' + each.name for each in collection.columns)}, s.qr, s.voice, s.medium, s.state "
+        f"SELECT {_COLUMNS}, s.qr, s.voice, s.medium, s.state "
         f"FROM collection c LEFT JOIN slip s ON s.collection = c.collection AND s.{column} = ? WHERE c.collection = ?"
     )
     for column in ("qr", "code")

@@ -4,7 +4,7 @@ import pkgutil
 from collections.abc import Mapping
 from importlib import import_module
 
-from flask import Blueprint, current_app, g, request, url_for
+from flask import Blueprint, current_app, g, has_request_context, request, url_for
 from flask_babel import get_locale
 from flask_babel import gettext as _
 
@@ -48,7 +48,7 @@ def navigation() -> list[Mapping[str, object]]:
 @blueprint.app_context_processor
 def _page() -> dict[str, object]:
     """What every page's head needs. The respondents' pages bring their own."""
-    if request.blueprint not in ("desk", "paper") or "problem" in g:
+    if not has_request_context() or request.blueprint not in ("desk", "paper") or "problem" in g:
         return {}
     from survey.desk.cycle import this_year
 

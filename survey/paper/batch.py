@@ -280,13 +280,13 @@ def standing(connection: Connection, keys: key_store.Keys, house: Collection, of
     if house.mode == "link":
         if not printing.is_self_made(keys, plain):
             return "unknown", ""
-        return ("spent" if casting.known(house.collection, link_nonce(keys, plain)) and plain not in of.nonces else "ready"), ""
+        return ("spent" if casting.held(house.collection, link_nonce(keys, plain)) and plain not in of.nonces else "ready"), ""
     found = slip.find(connection, keys, house.collection, plain)
     if found is None:
         return "unknown", ""
     if found.medium != "paper":
         return "phone", found.voice
-    if found.state == "spent" and plain in of.nonces and casting.known(house.collection, of.nonces[plain]):
+    if found.state == "spent" and plain in of.nonces and casting.held(house.collection, of.nonces[plain]):
         return "ready", found.voice  # this very batch was cast and cut short before it said so
     return ("ready" if found.state == "unspent" else found.state), found.voice
 

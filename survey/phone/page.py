@@ -9,7 +9,7 @@ import struct
 import zlib
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from hashlib import sha256
 from itertools import chain, zip_longest
@@ -26,6 +26,8 @@ from survey.instrument import Condition, Form, Part, Question, from_json, say
 from survey.phone import blueprint
 
 OWN = "@@own@@"
+HTML = ("Content-Type", "text/html; charset=utf-8")
+KEEP = ("X-Keep", "1")  # the worker may keep a page that holds no slip
 SIZES = ("normal", "large")
 SCRIPT = "phone.js"
 FOREVER = "public, max-age=31536000, immutable"
@@ -48,6 +50,33 @@ def spoken(house: Collection | None) -> str:
     return asked if house and house.form and asked in from_json(house.form).languages else language()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Face:
+    """How a page is shown: the language of the questions, that of the buttons, the letters' size, and whether compressed."""
+
+    spoken: str = "zh"
+    language: str = "zh"
+    size: str = "normal"
+    packed: bool = False
+
+
+def face(house: Collection) -> Face:
+    """The face this request asks for."""
+    return Face(spoken=spoken(house), language=language(), size=size(house), packed=_takes_gzip())
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page that is ready to be sent."""
+
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = (HTML,)
+
+    def response(self) -> Response:
+        """As a view returns it."""
+        return Response(self.body, headers=[*self.headers])
+
+
 def show(template: str, code: int = 200, /, **values: object) -> Response:
     """A page of this face."""
     house: Collection | None = values.get("house")  # type: ignore[assignment]
@@ -58,21 +87,26 @@ def show(template: str, code: int = 200, /, **values: object) -> Response:
 
 def answer(html: str, code: int = 200) -> Response:
     """A page's text as a response, compressed where the browser takes it."""
-    return _compressed(
-        Response(html, status=code, mimetype="text/html"), gzip.compress(html.encode(), 6, mtime=0) if _takes_gzip() else None
-    )
+    body = html.encode()
+    response = (_packed(gzip.compress(body, 6, mtime=0)) if _takes_gzip() else Page(body, _PLAIN)).response()
+    response.status_code = code
+    return response
 
 
 def _takes_gzip() -> bool:
-    return "gzip" in request.headers.get("Accept-Encoding", "")
+    return takes_gzip(request.headers.get("Accept-Encoding", ""))
 
 
-def _compressed(response: Response, packed: bytes | None) -> Response:
-    if packed is not None:
-        response.set_data(packed)
-        response.headers["Content-Encoding"] = "gzip"
-    response.headers["Vary"] = "Accept-Encoding"
-    return response
+def takes_gzip(accepted: str) -> bool:
+    """Whether a browser that sends this Accept-Encoding takes compressed pages."""
+    return "gzip" in accepted
+
+
+_PLAIN = (HTML, ("Vary", "Accept-Encoding"))
+
+
+def _packed(body: bytes) -> Page:
+    return Page(body, (HTML, ("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")))
 
 
 # ---- what every voter sees -----------------------------------------------------------------------------------------
@@ -85,11 +119,11 @@ class Shared:
     plain: tuple[bytes, ...]
     packed: tuple[bytes, ...]
 
-    def page(self, *own: str) -> Response:
+    def page(self, *own: str, packed: bool) -> Page:
         """The page with a voter's own texts (HTML) in their places."""
         texts = [text.encode() for text in own]
         whole = b"".join(chain.from_iterable(zip_longest(self.plain, texts, fillvalue=b"")))
-        return _compressed(Response(whole, mimetype="text/html"), self._gzipped(texts, whole) if _takes_gzip() else None)
+        return _packed(self._gzipped(texts, whole)) if packed else Page(whole, _PLAIN)
 
     def _gzipped(self, texts: Sequence[bytes], whole: bytes) -> bytes:
         """One gzip member, the voter's own as stored blocks."""
@@ -109,19 +143,18 @@ def _shared(template: str, **values: object) -> Shared:
     return Shared(tuple(plain), tuple(packed))
 
 
-def ballot(house: Collection, *, nonce: str, slip: str, voice: str) -> Response:
+def ballot(house: Collection, face: Face, *, nonce: str, slip: str, voice: str) -> Page:
     """The empty form of an open collection. The same bytes for everyone, but for nonce and slip (BOX.md, step 4)."""
     ask_voice = not voice and bool(from_json(house.form or "").instrument.voices)
     shared = _empty(
-        house.collection, house.form or "", house.title, house.mode, spoken(house), language(), size(house), ask_voice, house.kind,
+        house.collection, house.form or "", house.title, house.mode, face.spoken, face.language, face.size, ask_voice, house.kind,
         house.trial,
     )
-    response = shared.page(
-        f'<input type="hidden" name="nonce" value="{escape(nonce)}"><input type="hidden" name="slip" value="{escape(slip)}">'
+    page = shared.page(
+        f'<input type="hidden" name="nonce" value="{escape(nonce)}"><input type="hidden" name="slip" value="{escape(slip)}">',
+        packed=face.packed,
     )
-    if house.mode == "link":
-        response.headers["X-Keep"] = "1"  # the worker may keep a page that holds no slip
-    return response
+    return replace(page, headers=(*page.headers, KEEP)) if house.mode == "link" else page
 
 
 @lru_cache(maxsize=256)
@@ -135,13 +168,15 @@ def _empty(
     )  # fmt: skip
 
 
-def receipt(house: Collection, *, nonce: str, receipt: str, signature: str | None, text: str, qr: str, root: str) -> Response:
+def receipt(
+    house: Collection, face: Face, *, nonce: str, receipt: str, signature: str | None, text: str, qr: str, root: str
+) -> Page:
     """The receipt: no marks, and nothing that says when."""
     shared = _receipt(
-        house.collection, house.form or "", house.mode, spoken(house), language(), size(house), text, root, bool(signature)
+        house.collection, house.form or "", house.mode, face.spoken, face.language, face.size, text, root, bool(signature)
     )
     own = [nonce, f"{receipt[:5]}-{receipt[5:]}", qr, *([signature] if signature else [])]
-    return shared.page(*(str(escape(each)) for each in own))
+    return shared.page(*(str(escape(each)) for each in own), packed=face.packed)
 
 
 @lru_cache(maxsize=256)

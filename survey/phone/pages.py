@@ -15,8 +15,10 @@ from survey.box import casting, publish
 from survey.box import slip as slips
 from survey.box.casting import Look, Outcome
 from survey.box.collection import Collection
+from survey.box.slip import Slip
 from survey.instrument import Fault, Form, Item, Reply, from_json, holds, say
 from survey.phone import blueprint, page, qr
+from survey.phone.page import Face, Page
 
 GUESSES = 60.0  # wrong codes a minute, of everyone together, before each further try waits
 
@@ -42,7 +44,7 @@ def door(collection: str) -> Response:
     look = casting.look(collection)
     house = look.collection
     if house and house.mode == "link" and look.status == "ready":
-        return page.ballot(house, nonce=casting.new_nonce(collection), slip="", voice="")
+        return page.ballot(house, page.face(house), nonce=casting.new_nonce(collection), slip="", voice="").response()
     if house and house.mode == "slips" and look.status in ("ready", "draft"):
         return page.show("entry", collection=collection, fault="", house=house)
     return told(look)
@@ -74,7 +76,12 @@ def _enter(collection: str | None) -> Response:
 def _form(look: Look, text: str) -> Response:
     if look.status != "ready" or look.collection is None or look.slip is None:
         return told(look, text)
-    return page.ballot(look.collection, nonce=casting.new_nonce(look.collection.collection), slip=text, voice=look.slip.voice)
+    return empty(look.collection, look.slip, text, page.face(look.collection)).response()
+
+
+def empty(house: Collection, slip: Slip, text: str, face: Face) -> Page:
+    """A slip's empty form. `text` is what was scanned or typed."""
+    return page.ballot(house, face, nonce=casting.new_nonce(house.collection), slip=text, voice=slip.voice)
 
 
 # ---- check and cast ------------------------------------------------------------------------------------------------
@@ -88,7 +95,7 @@ def check(collection: str) -> Response:
     if form is None or look.collection is None:
         return told(look)
     reply, faults = _given(form)
-    ask_voice = _asks_voice(look, form)
+    ask_voice = asks_voice(look, form)
     house, nonce, slip = look.collection, request.form.get("nonce", ""), request.form.get("slip", "")
     wrong = {fault.name: fault_text(fault, form, house) for fault in faults}
     if ask_voice and request.form.get("voice", "") not in {voice.id for voice in form.instrument.voices}:
@@ -114,7 +121,7 @@ def cast(collection: str) -> AnyResponse:
         return jsonify(status=look.status, nonce=nonce, text=words(look.status)) if script else told(look)
     reply, faults = _given(form)
     voice = request.form.get("voice", "")
-    if _asks_voice(look, form) and voice not in {each.id for each in form.instrument.voices}:
+    if asks_voice(look, form) and voice not in {each.id for each in form.instrument.voices}:
         faults.append(Fault(name="voice", why="required"))
     if faults:
         if script:
@@ -124,11 +131,17 @@ def cast(collection: str) -> AnyResponse:
         collection=look.collection, form=form, reply=reply, nonce=nonce, slip=look.slip, voice=voice
     )
     if script:
-        return jsonify(
-            status=outcome.status, nonce=outcome.nonce, receipt=outcome.receipt, signature=outcome.signature,
-            text=words(outcome.status), qr=_qr(look.collection, outcome.receipt) if outcome.receipt else None,
-        )  # fmt: skip
+        return said(look.collection, outcome, _site()).response()
     return done(look.collection, outcome)
+
+
+def said(house: Collection, outcome: Outcome, at: str) -> Page:
+    """What became of an answer, for a script. `at` is the site the receipt's QR code leads to."""
+    fields = {
+        "status": outcome.status, "nonce": outcome.nonce, "receipt": outcome.receipt, "signature": outcome.signature,
+        "text": words(outcome.status), "qr": _qr(house, outcome.receipt, at) if outcome.receipt else None,
+    }  # fmt: skip
+    return Page(f"{current_app.json.dumps(fields)}\n".encode(), (("Content-Type", "application/json"),))
 
 
 @blueprint.get("/v/<collection>/status")
@@ -147,9 +160,8 @@ def status(collection: str) -> Response:
 @respondent
 def receipt(collection: str) -> Response:
     """The receipt again, in another language or size: known by its nonce, without any mark."""
-    look = casting.look(collection)
-    found = casting.known(collection, request.form.get("nonce", "")[:64]) if look.collection else None
-    return done(look.collection, found) if look.collection and found else told(Look(status="unknown"))
+    found = casting.held(collection, request.form.get("nonce", "")[:64])
+    return done(*found) if found else told(Look(status="unknown"))
 
 
 def done(house: Collection, outcome: Outcome) -> Response:
@@ -159,9 +171,15 @@ def done(house: Collection, outcome: Outcome) -> Response:
         return page.show(
             "told", code, house=house, status=outcome.status, text=words(outcome.status), again=_again(outcome.status)
         )
+    return shown(house, outcome, page.face(house), _site()).response()
+
+
+def shown(house: Collection, outcome: Outcome, face: Face, at: str) -> Page:
+    """The receipt page of an answer that has one."""
+    assert outcome.receipt is not None
     return page.receipt(
-        house, nonce=outcome.nonce, receipt=outcome.receipt, signature=outcome.signature, text=words(outcome.status),
-        qr=_qr(house, outcome.receipt), root=publish.short_roots(house).get("issued", ""),
+        house, face, nonce=outcome.nonce, receipt=outcome.receipt, signature=outcome.signature, text=words(outcome.status),
+        qr=_qr(house, outcome.receipt, at), root=publish.short_roots(house).get("issued", ""),
     )  # fmt: skip
 
 
@@ -183,9 +201,14 @@ def _asked(collection: str) -> tuple[Look, Form | None]:
     """The collection a post is for. A slip that is spent goes on, so that a copy of its own answer is recognised."""
     text = request.form.get("slip", "")
     look = _look(collection, text) if text else casting.look(collection)
-    house = look.collection
     if look.status == "crowded":
         return Look(status="busy"), None
+    return asked(look)
+
+
+def asked(look: Look) -> tuple[Look, Form | None]:
+    """What stands behind a post's slip or link, and the form it answers; None where no answer can be for it."""
+    house = look.collection
     if house is None or not house.form or house.state not in ("open", "closing", "sealed"):
         return look, None
     if house.mode == "slips" and house.state != "sealed" and look.slip is None:
@@ -193,7 +216,8 @@ def _asked(collection: str) -> tuple[Look, Form | None]:
     return look, from_json(house.form)
 
 
-def _asks_voice(look: Look, form: Form) -> bool:
+def asks_voice(look: Look, form: Form) -> bool:
+    """Whether the voter must say which group is theirs, because the slip does not."""
     return bool(form.instrument.voices) and not (look.slip and look.slip.voice)
 
 
@@ -277,9 +301,17 @@ def _marked(reply: Reply) -> int:
     return sum(len(per) for per in reply.answers.values())
 
 
-def _qr(house: Collection, receipt: str) -> str:
-    root = current_app.config["PUBLIC_URL"] or f"{request.scheme}://{request.host}{request.root_path.rstrip('/')}"
-    return qr.picture(f"{root}/published/{house.collection}#", receipt)
+def _site() -> str:
+    return site(f"{request.scheme}://{request.host}{request.root_path.rstrip('/')}")
+
+
+def site(asked: str) -> str:
+    """Where phones find this site: what the office set, else the address this request asked for."""
+    return current_app.config["PUBLIC_URL"] or asked
+
+
+def _qr(house: Collection, receipt: str, at: str) -> str:
+    return qr.picture(f"{at}/published/{house.collection}#", receipt)
 
 
 # ---- guessing ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,124 @@
+"""The short lane of a full hall: a scanned form, its cast by the script and its receipt, without the framework's objects.
+
+Only the plain case, in Chinese and with nothing to explain; it costs a third of a view. Everything else (a typed code, another
+language, a fault, a slip that is spent, an end) goes on to the views of `pages`, and nothing has been done yet. Both ways call
+the same functions, and a test holds their answers together byte for byte.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flask import Flask
+from werkzeug.wsgi import get_host
+
+from survey.box import casting
+from survey.box import slip as slips
+from survey.box.collection import Collection
+from survey.phone import page, pages
+from survey.phone.page import Face, Page
+
+LONGEST = 1 << 16  # bytes of a post; a longer one is looked at by the framework, which has limits of its own
+FIELDS = 5000
+
+Environ = dict[str, Any]
+Served = Callable[[Environ, Any], Iterable[bytes]]
+
+
+class Lane:
+    """The application as a server calls it. `headers`: what every page has; `first`: what is done before a first request."""
+
+    def __init__(self, app: Flask, headers: Mapping[str, str], first: Callable[[], None]) -> None:
+        self._app, self._headers, self._first = app, list(headers.items()), first
+        self._further: Served = app.wsgi_app
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        """Answers a plain request; hands over any other."""
+        way = _way(environ)
+        if way:
+            found = None
+            with suppress(Exception), self._app.app_context():  # a view meets it again, and says and logs it as every page does
+                self._first()
+                found = way(environ)
+            if found:
+                start_response("200 OK", [*found.headers, ("Content-Length", str(len(found.body))), *self._headers])
+                return [found.body]
+        return self._further(environ, start_response)
+
+
+def _way(environ: Environ) -> Callable[[Environ], Page | None] | None:
+    """Who may answer a request: by its method and address alone."""
+    parts = environ["PATH_INFO"].split("/")
+    if len(parts) != 4 or parts[1] != "v" or environ.get("QUERY_STRING") or "desk-form" in environ.get("HTTP_COOKIE", ""):
+        return None
+    if environ["REQUEST_METHOD"] == "GET":
+        return _form if len(parts[3]) == slips.TOKEN else None
+    if environ["REQUEST_METHOD"] == "POST":
+        return {"cast": _cast, "receipt": _receipt}.get(parts[3])
+    return None
+
+
+def _form(environ: Environ) -> Page | None:
+    collection, token = environ["PATH_INFO"].split("/")[2:]
+    look = casting.look(collection, token) if token.isascii() and len(slips.plain(token)) == slips.TOKEN else None
+    if look is None or look.status != "ready" or look.collection is None or look.slip is None:
+        return None
+    return pages.empty(look.collection, look.slip, token, _face(environ, look.collection))
+
+
+def _cast(environ: Environ) -> Page | None:
+    if not environ.get("HTTP_ACCEPT", "").startswith("application/json"):
+        return None
+    fields = _fields(environ)
+    slip, nonce = (fields.get(name, [""])[0] for name in ("slip", "nonce")) if fields else ("", "")
+    if not fields or len(slips.plain(slip)) != slips.TOKEN or fields.get("lang", ["zh"]) != ["zh"]:
+        return None
+    look, form = pages.asked(casting.look(_collection(environ), slip))
+    if form is None or look.collection is None or pages.asks_voice(look, form):
+        return None
+    reply, faults = form.read({name: values for name, values in fields.items() if name.startswith("q.")})
+    if faults:
+        return None
+    outcome = casting.cast(
+        collection=look.collection, form=form, reply=reply, nonce=nonce[:64], slip=look.slip, voice=fields.get("voice", [""])[0]
+    )
+    return pages.said(look.collection, outcome, _site(environ))
+
+
+def _receipt(environ: Environ) -> Page | None:
+    fields = _fields(environ)
+    if not fields or fields.keys() != {"nonce"}:
+        return None
+    found = casting.held(_collection(environ), fields["nonce"][0][:64])
+    return pages.shown(*found, _face(environ, found[0]), _site(environ)) if found else None
+
+
+def _collection(environ: Environ) -> str:
+    return str(environ["PATH_INFO"].split("/")[2])
+
+
+def _face(environ: Environ, house: Collection) -> Face:
+    return Face(size="large" if house.large else "normal", packed=page.takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")))
+
+
+def _site(environ: Environ) -> str:
+    return pages.site(f"{environ['wsgi.url_scheme']}://{get_host(environ)}{environ.get('SCRIPT_NAME', '').rstrip('/')}")
+
+
+def _fields(environ: Environ) -> dict[str, list[str]] | None:
+    """A small form's fields; None where the framework should look at them. What was read is there to be read again."""
+    length = environ.get("CONTENT_LENGTH") or ""
+    kind = environ.get("CONTENT_TYPE", "").partition(";")[0]
+    if not length.isdecimal() or int(length) > LONGEST or kind != "application/x-www-form-urlencoded":
+        return None
+    body = environ["wsgi.input"].read(int(length))
+    environ["wsgi.input"] = io.BytesIO(body)
+    found: dict[str, list[str]] = {}
+    try:
+        for name, value in parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELDS):
+            found.setdefault(name, []).append(value)
+    except ValueError:  # no UTF-8, or too many
+        return None
+    return found

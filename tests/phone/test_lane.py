@@ -1,0 +1,145 @@
+"""The short lane answers as the views do, byte for byte, and hands over whatever is not plain."""
+
+import io
+import json
+import re
+from urllib.parse import urlencode
+
+import pytest
+
+from app import HEADERS
+from survey.box import collection as collections
+from survey.phone import pages
+from tests.box.meeting import GRADES, opened
+
+
+def environ(method, path, fields=None, query="", **headers):
+    """What a server gives for one request."""
+    body = urlencode(fields).encode() if isinstance(fields, dict) else fields or b""
+    return {
+        "REQUEST_METHOD": method, "PATH_INFO": path, "SCRIPT_NAME": "", "QUERY_STRING": query, "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.version": (1, 0), "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body), "wsgi.errors": io.StringIO(), "wsgi.multithread": True, "wsgi.multiprocess": False,
+        "wsgi.run_once": False, "HTTP_HOST": "127.0.0.1", "CONTENT_TYPE": "application/x-www-form-urlencoded",
+        "CONTENT_LENGTH": str(len(body)),
+    } | {f"HTTP_{name.upper()}": value for name, value in headers.items()}  # fmt: skip
+
+
+@pytest.fixture
+def hall(app):
+    """An open meeting, and how to ask: by the lane alone (None where it hands over), or by the views alone."""
+    meeting = opened(app, people=3)
+    lane = app.wsgi_app
+
+    def asked(serve, *what, **headers):
+        said = []
+        body = b"".join(serve(environ(*what, **headers), lambda status, given, _=None: said.append((status, sorted(given)))))
+        return (*said[0], body)
+
+    def by_lane(*what, **headers):
+        handed = []
+
+        def further(_environ, start_response):
+            handed.append(True)
+            start_response("000", [])
+            return []
+
+        views, lane._further = lane._further, further
+        try:
+            found = asked(lane, *what, **headers)
+        finally:
+            lane._further = views
+        return None if handed else found
+
+    def by_views(*what, **headers):
+        return asked(lane._further, *what, **headers)
+
+    meeting.lane, meeting.views = by_lane, by_views
+    return meeting
+
+
+def without_nonce(answer):
+    status, headers, body = answer
+    return status, headers, re.sub(rb'(name="nonce" value=")[0-9a-f.]+', rb"\1", body)
+
+
+def marks(meeting, **more):
+    """A whole ballot's fields as the script posts them."""
+    names = [item.name for item in meeting.form.items() if item.question.kind == "one"]
+    return {name: GRADES[at % 4] for at, name in enumerate(names)} | {"lang": "zh", "size": "normal"} | more
+
+
+def nonce_of(body):
+    return re.search(rb'name="nonce" value="([0-9a-f.]+)', body)[1].decode()
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_a_vote_is_answered_alike_on_both_ways(hall, large):
+    from survey import db
+
+    with db.deed() as connection:
+        collections.change(connection, hall.name, large=large)
+    one = f"/v/{hall.name}/{hall.codes[0].token}"
+    for accepted in ("", "gzip, br"):
+        ways = [ask("GET", one, accept_encoding=accepted) for ask in (hall.lane, hall.views)]
+        if accepted:  # the nonce stands in it as it is, the checksum with it
+            ways = [(status, headers, without_nonce(("", (), body[:-8]))[2]) for status, headers, body in ways]
+        assert without_nonce(ways[0]) == without_nonce(ways[1])
+    assert set(HEADERS.items()) < set(ways[0][1])
+
+    nonce = nonce_of(hall.lane("GET", one)[2])
+    sent = marks(hall, nonce=nonce, slip=hall.codes[0].token)
+    script = {"accept": "application/json"}
+    first = hall.lane("POST", f"/v/{hall.name}/cast", sent, **script)
+    assert json.loads(first[2])["status"] == "cast"
+    again = [ask("POST", f"/v/{hall.name}/cast", sent, **script) for ask in (hall.lane, hall.views)]
+    assert again[0] == again[1]
+    assert {**json.loads(first[2]), "status": "again"} == json.loads(again[0][2])
+    other = {**sent, next(iter(sent)): "poor", "nonce": nonce}
+    assert hall.lane("POST", f"/v/{hall.name}/cast", other, **script) == hall.views("POST", f"/v/{hall.name}/cast", other, **script)
+    receipts = [ask("POST", f"/v/{hall.name}/receipt", {"nonce": nonce}) for ask in (hall.lane, hall.views)]
+    assert receipts[0] == receipts[1]
+    assert json.loads(first[2])["receipt"][:5].encode() in receipts[0][2]
+
+
+def test_what_is_not_plain_is_handed_over(hall):
+    token, cast, script = hall.codes[0].token, f"/v/{hall.name}/cast", {"accept": "application/json"}
+    nonce = nonce_of(hall.lane("GET", f"/v/{hall.name}/{token}")[2])
+    sent = marks(hall, nonce=nonce, slip=token)
+    field = next(iter(sent))
+    for what, headers in (
+        (("GET", f"/v/{hall.name}/{token}", None, "lang=en"), {}),
+        (("GET", f"/v/{hall.name}/{token}"), {"cookie": "desk-form=x"}),
+        (("GET", f"/v/{hall.name}/{hall.codes[0].code}"), {}),
+        (("GET", f"/v/{hall.name}/{'0' * 26}"), {}),
+        (("GET", f"/v/XXXXXXXX/{token}"), {}),
+        (("POST", cast, sent), {}),
+        (("POST", cast, {**sent, "lang": "en"}), script),
+        (("POST", cast, {**sent, "slip": hall.codes[0].code}), script),
+        (("POST", cast, {**sent, field: "superb"}), script),
+        (("POST", cast, {**sent, "q.P9.tasks": "good"}), script),
+        (("POST", cast, f"{urlencode(sent)}&x=%ff".encode()), script),
+        (("POST", cast, urlencode(sent).encode() + b"&x=" + b"y" * 70_000), script),
+        (("POST", f"/v/{hall.name}/receipt", {"nonce": nonce}), {}),
+    ):  # fmt: skip
+        assert hall.lane(*what, **headers) is None, what
+    assert json.loads(hall.lane("POST", cast, sent, **script)[2])["status"] == "cast"  # nothing was done before
+    assert hall.lane("GET", f"/v/{hall.name}/{token}") is None  # spent: a view says so
+
+
+def test_a_post_that_was_handed_over_is_read_again(hall):
+    token = hall.codes[1].token
+    nonce = nonce_of(hall.lane("GET", f"/v/{hall.name}/{token}")[2])
+    typed = marks(hall, nonce=nonce, slip=hall.codes[1].code)
+    answer = hall.app.test_client().post(f"/v/{hall.name}/cast", data=typed, headers={"Accept": "application/json"})
+    assert answer.get_json()["status"] == "cast"
+
+
+def test_an_error_is_said_by_the_view(hall, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(pages, "empty", broken)
+    hall.app.config["PROPAGATE_EXCEPTIONS"] = False
+    assert hall.lane("GET", f"/v/{hall.name}/{hall.codes[0].token}") is None
+    assert hall.app.test_client().get(f"/v/{hall.name}/{hall.codes[0].token}").status_code == 500
