@@ -236,7 +236,7 @@ def load(
 # ---- a meeting -------------------------------------------------------------------------------------------------------
 
 
-def meeting(folder: Path, url: str, *, slips: int, mode: str = "slips") -> tuple[str, list[dict[str, str]]]:
+def meeting(folder: Path, url: str, *, slips: int) -> tuple[str, list[dict[str, str]]]:
     """An open collection of eight invented people: its id and one job a slip."""
     from sqlalchemy import insert
 
@@ -261,13 +261,8 @@ def meeting(folder: Path, url: str, *, slips: int, mode: str = "slips") -> tuple
                     )
                 for role in ("teller", "scrutineer"):
                     access.create(c, name=role, title=role, roles={role}, password=f"{role}-password", by="bench")
-            kind = "opinion" if mode == "link" else "appraisal"
-            name = collections.draft(
-                c, cycle=2018, banner="示例旗", kind=kind, mode=mode, title="演示数据", cap=slips if mode == "link" else None
-            )
-            codes = [] if mode == "link" else slip.make(
-                c, keys.of(folder, name), name, voice="leaders", medium="phone", number=slips
-            )  # fmt: skip
+            name = collections.draft(c, cycle=2018, banner="示例旗", kind="appraisal", mode="slips", title="演示数据")
+            codes = slip.make(c, keys.of(folder, name), name, voice="leaders", medium="phone", number=slips)
             collections.change(
                 c, name, teller="teller", scrutineer="scrutineer", expected=slips, present=slips, issued=slips,
                 held_on="2019-01-10", delivered_on="2019-01-05",
@@ -345,8 +340,9 @@ def grouped(folder: Path, url: str, kind: str) -> None:
     from survey.box import casting, writer
     from survey.box import collection as collections
     from survey.box import keys as key_store
+    from survey.box.slip import Slip
 
-    name, _ = meeting(folder, url, slips=100_000, mode="link")
+    name, jobs = meeting(folder, url, slips=100_000)
     app = create_app({"INSTANCE": str(folder), "DATABASE_URL": url})
     with app.app_context():
         with db.reading() as c:
@@ -354,19 +350,20 @@ def grouped(folder: Path, url: str, kind: str) -> None:
             assert house is not None
             form = collections.form(c, house)
         keys = key_store.of(folder, name)
-        first = form.instrument.parts[0].questions[0]
-        reply, _ = form.read({f"q..{first.id}": [first.options[0].id]})
+        reply, _ = form.read({item.name: [item.question.options[0].id] for item in form.items() if item.question.options})
 
         def row(at: int) -> dict[str, object]:
-            ballot = casting.Ballot(reply=reply, nonce=f"{at:032x}", voice="household")
-            return casting._row(house, form, keys, ballot, None, "phone")
+            ballot = casting.Ballot(reply=reply, nonce=f"{at:032x}")
+            found = Slip(qr=keys.slip_hash(jobs[at]["token"]), voice="leaders", medium="phone", state="unspent")
+            return casting._row(house, form, keys, ballot, found, "phone")
 
         def counted() -> float:
             began = time.perf_counter()
             casting.received(name)
             return 1000 * (time.perf_counter() - began)
 
-        rows = [row(at) for at in range(16 * 150)]
+        rows = [row(at) for at in range(16 * 400)]
+        writer.store(url, folder, [row(len(rows))], wait=60)  # the writer is there
         raw = fsyncs(folder)
         rate = _threads(lambda at: writer.store(url, folder, [rows[at]]), len(rows))
         print(
@@ -374,7 +371,7 @@ def grouped(folder: Path, url: str, kind: str) -> None:
             flush=True,
         )
         sizes, counts = [], [counted()]
-        for begin in range(len(rows), 100_000 - 4096, 4096):
+        for begin in range(len(rows) + 1, 100_000 - 4096, 4096):
             group = [row(at) for at in range(begin, begin + 4096)]
             began = time.perf_counter()
             for at in range(0, 4096, 256):

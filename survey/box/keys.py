@@ -51,8 +51,8 @@ class Keys:
         return self._read[name]
 
     def has(self, name: str) -> bool:
-        """Whether a key exists."""
-        return os.path.exists(f"{self.folder}/{name}")
+        """Whether a key exists, or was read by this object and not destroyed by it."""
+        return name in self._read or os.path.exists(f"{self.folder}/{name}")
 
     def make(self, name: str) -> None:
         """Makes a random key of 32 bytes, unless it exists."""

@@ -10,6 +10,7 @@ import os
 import socket
 import struct
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -41,6 +42,7 @@ class MarkFault(RuntimeError):
     """A mark that cannot be read, or a database that equals neither of its states."""
 
 
+@cache
 def host() -> str:
     """This host's name, as it stands in the name of its mark."""
     return "".join(c if c.isalnum() or c in "-." else "_" for c in socket.gethostname()) or "host"
@@ -55,8 +57,11 @@ def write(file: Path, confirmed: State, pending: State, *, durable: bool = True)
     """Writes both states; returns after they are on the disk unless `durable` is off (a confirmation may come late)."""
     body = _RECORD.pack(confirmed.ballots, confirmed.total.to_bytes(32), pending.ballots, pending.total.to_bytes(32), b"")
     record = (body[:-32] + hashlib.sha256(body[:-32]).digest()).ljust(SIZE, b"\x00")
-    new = not file.exists()
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT, 0o600)
+    new = False
+    try:
+        handle = os.open(file, os.O_WRONLY)
+    except FileNotFoundError:
+        new, handle = True, os.open(file, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
         os.pwrite(handle, record, 0)
         if durable:

@@ -1,6 +1,7 @@
 """Merkle trees over sorted leaf hashes, hashed as RFC 6962 does: leaf SHA-256(0x00, data), node SHA-256(0x01, left, right)."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import sha256
 
 from survey.box.collection import ALPHABET
@@ -22,6 +23,7 @@ def root(leaves: Iterable[bytes]) -> bytes:
     return level[0]
 
 
+@lru_cache(maxsize=64)
 def short(root_hex: str) -> str:
     """The first 100 bits of a root as five groups of four characters, to read aloud and compare on paper."""
     number = int(root_hex, 16) >> 156

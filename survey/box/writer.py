@@ -15,6 +15,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -42,21 +43,6 @@ class Busy(RuntimeError):
 
 # ---- storing -------------------------------------------------------------------------------------------------------
 
-_SPEND = {
-    "sqlite": "UPDATE slip SET state='spent' WHERE collection=? AND qr=? AND state='unspent'",
-    # one statement spends and drops; the share lock makes a closing wait for it, or it for the closing
-    "postgresql": (
-        "WITH house AS (SELECT 1 FROM collection WHERE collection=%s AND state=ANY(%s) AND NOT emptied "
-        "AND (%s OR closes_at IS NULL OR closes_at > %s) FOR SHARE), "
-        "s AS (UPDATE slip SET state='spent' WHERE collection=%s AND qr=%s AND state='unspent' "
-        "AND EXISTS(SELECT 1 FROM house) RETURNING 1), "
-        "b AS (INSERT INTO box (collection,receipt,ciphertext,mac,tag) SELECT %s,%s,%s,%s,%s FROM s "
-        "ON CONFLICT DO NOTHING RETURNING 1), "
-        "r AS (INSERT INTO remark (collection,remark,ciphertext,mac) SELECT %s,%s,%s,%s FROM s "
-        "WHERE %s RETURNING 1) "
-        "SELECT count(*) FROM b"
-    ),
-}
 _SQL = {
     "sqlite": {
         "state": (
@@ -66,8 +52,11 @@ _SQL = {
         "known": "SELECT tag FROM box WHERE collection=? AND receipt=?",
         "counted": "SELECT 1 FROM receipt WHERE collection=? AND receipt=?",
         "slip": "SELECT state FROM slip WHERE collection=? AND qr=?",
-        "unspent": "SELECT qr FROM slip WHERE collection=? AND state='unspent' AND qr>=? ORDER BY qr LIMIT 64",
-        "drop": "INSERT INTO box (collection,receipt,ciphertext,mac,tag) VALUES (?,?,?,?,?)",
+        "unspent": (
+            "SELECT qr FROM slip WHERE collection=? AND state='unspent' AND medium='link' AND qr>=? ORDER BY qr LIMIT 64"
+        ),
+        "spend": "UPDATE slip SET state='spent' WHERE collection=? AND qr=? AND state='unspent'",
+        "drop": "INSERT OR IGNORE INTO box (collection,receipt,ciphertext,mac,tag) VALUES (?,?,?,?,?)",
         "remark": "INSERT INTO remark (collection,remark,ciphertext,mac) VALUES (?,?,?,?)",
         "received": (
             "INSERT INTO received VALUES (?,?,?) "
@@ -75,12 +64,47 @@ _SQL = {
         ),
     }
 }
-_SQL["postgresql"] = {name: text.replace("?", "%s") for name, text in _SQL["sqlite"].items()}
+_SQL["postgresql"] = {name: text.replace("?", "%s") for name, text in _SQL["sqlite"].items()} | {
+    # one statement spends and drops; the share lock makes a closing wait for it, or it for the closing
+    "spend_and_drop": (
+        "WITH house AS (SELECT 1 FROM collection WHERE collection=%s AND state=ANY(%s) AND NOT emptied "
+        "AND (%s OR closes_at IS NULL OR closes_at > %s) FOR SHARE), "
+        "given AS (SELECT * FROM unnest(%s::bytea[],%s::text[],%s::bytea[],%s::bytea[],%s::bytea[]) "
+        "AS g(qr,receipt,ciphertext,mac,tag)), "
+        "s AS (UPDATE slip SET state='spent' FROM given WHERE slip.collection=%s AND slip.qr=given.qr AND slip.state='unspent' "
+        "AND EXISTS(SELECT 1 FROM house) RETURNING slip.qr), "
+        "b AS (INSERT INTO box (collection,receipt,ciphertext,mac,tag) SELECT %s,receipt,ciphertext,mac,tag "
+        "FROM given JOIN s USING (qr) ON CONFLICT DO NOTHING RETURNING 1), "
+        "r AS (INSERT INTO remark (collection,remark,ciphertext,mac) "
+        "SELECT %s,* FROM unnest(%s::bytea[],%s::bytea[],%s::bytea[]) RETURNING 1) "
+        "SELECT count(*) FROM b"
+    ),
+}
+
+
+@dataclass(slots=True)
+class _Ballot:
+    """One row as the database takes it. `given` is empty for a link, where a slip is found for it."""
+
+    collection: str
+    given: bytes
+    receipt: str
+    content: tuple[bytes, bytes, bytes]  # ciphertext, MAC, tag
+    remark: tuple[bytes, bytes, bytes] | None
+    late: bool
+    qr: bytes = b""  # the slip it is stored with
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "_Ballot":
+        ciphertext, mac, tag = (bytes.fromhex(row[key]) for key in ("ciphertext", "mac", "tag"))
+        name, words, of_words = map(bytes.fromhex, row["remark"] or ("", "", ""))
+        remark = (name, words, of_words) if row["remark"] else None
+        return cls(row["collection"], bytes.fromhex(row["qr"]), row["receipt"], (ciphertext, mac, tag), remark, row["late"])
 
 
 @dataclass(slots=True)
 class Group:
-    """One transaction under way. Every ballot's statements go to the driver itself: they are most of the writer's work."""
+    """One transaction under way. Its statements go to the driver itself: they are most of the writer's work."""
 
     connection: Connection
     cursor: Any
@@ -103,6 +127,11 @@ class Group:
         row = self.cursor.fetchone()
         return row[0] if row else None
 
+    def all(self, name: str, rows: Sequence[tuple[object, ...]]) -> int:
+        """One statement of `_SQL` for each row; how many rows of the database it touched in all."""
+        self.cursor.executemany(_SQL[self.dialect][name], rows)
+        return int(self.cursor.rowcount)
+
     def unspent(self, name: str) -> bytes | None:
         """An unspent slip of a link collection, from a random place in the table; None where there is none."""
         waiting = self.slips.setdefault(name, [])
@@ -118,6 +147,40 @@ class Group:
             self.states[name] = self.one("state", _now(), name)
         return self.states[name]
 
+    def store(self, ballots: Sequence[_Ballot]) -> bool:
+        """Spends the slips of ballots of one collection and drops them, all or none: inside a savepoint, so that a bad one takes
+        no other with it. False where one slip is not unspent, or one receipt is there already."""
+        self.cursor.execute("SAVEPOINT ballot")
+        try:
+            stored = self._spend_and_drop(ballots)
+        except self.connection.dialect.loaded_dbapi.IntegrityError:  # two hosts, one nonce: the other was first
+            stored = False
+        if not stored:
+            self.cursor.execute("ROLLBACK TO ballot")
+        self.cursor.execute("RELEASE ballot")
+        if stored:
+            name = ballots[0].collection
+            macs, number = self.sums.setdefault(name, ([], 0))
+            macs += [each.content[1] for each in ballots] + [each.remark[2] for each in ballots if each.remark]
+            self.sums[name] = (macs, number + len(ballots))
+        return stored
+
+    def _spend_and_drop(self, ballots: Sequence[_Ballot]) -> bool:
+        name, late, number = ballots[0].collection, ballots[0].late, len(ballots)
+        remarks = [each.remark for each in ballots if each.remark]
+        if self.dialect == "postgresql":
+            columns = [[each.qr for each in ballots], [each.receipt for each in ballots]]
+            columns += map(list, zip(*(each.content for each in ballots), strict=True))
+            words = list(map(list, zip(*remarks, strict=True))) or [[], [], []]
+            states = ["open", "closing"] if late else ["open"]
+            found = self.one("spend_and_drop", name, states, late, _now(), *columns, name, name, name, *words)
+            return bool(found == number)
+        if self.all("spend", [(name, each.qr) for each in ballots]) != number:
+            return False
+        if self.all("drop", [(name, each.receipt, *each.content) for each in ballots]) != number:
+            return False
+        return not remarks or self.all("remark", [(name, *each) for each in remarks]) == len(remarks)
+
 
 @dataclass(slots=True)
 class Store:
@@ -126,6 +189,7 @@ class Store:
     engine: Engine
     instance: Path
     marks: dict[str, tuple[mark.State, mark.State]] = field(default_factory=dict)
+    connection: Connection | None = None  # kept from one commit to the next
 
     def commit(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         """Stores prepared rows in one transaction; one answer a row, in order: `{"status": …}`.
@@ -133,95 +197,96 @@ class Store:
         A row: collection, qr (hex, or "" for a link), receipt, ciphertext, mac, tag (hex), remark (None or three hex texts),
         late (True for paper and rescue files, which enter while closing). On any failure of the whole, nothing is stored.
         """
-        answers = []
-        with self.engine.connect() as connection, connection.begin() as transaction:
+        ballots = [_Ballot.of(row) for row in rows]
+        self.connection = connection = self.connection or self.engine.connect()
+        with connection.begin() as transaction:
             group = Group(connection, connection.connection.cursor())
-            for row in rows:
-                answers.append({"status": self._one(group, row)})
+            answers = self._together(group, ballots)
+            answers |= {at: self._one(group, each) for at, each in enumerate(ballots) if at not in answers}
             pending = {}
-            for name, (macs, ballots) in group.sums.items():
+            for name, (macs, number) in group.sums.items():
                 confirmed = self.marks[name][0]
-                pending[name] = confirmed.plus(macs, ballots)
+                pending[name] = confirmed.plus(macs, number)
                 mark.write(self._mark(name), confirmed, pending[name])
-                group.run("received", name, mark.host(), ballots)
+                group.run("received", name, mark.host(), number)
             transaction.commit()
         for name, state in pending.items():
             self.marks[name] = (state, state)
             mark.write(self._mark(name), state, state, durable=False)
-        return answers
+        return [{"status": answers[at]} for at in range(len(rows))]
 
-    def _one(self, group: Group, row: Mapping[str, Any]) -> str:
-        name = row["collection"]
-        state = group.state(name)
-        known = group.one("known", name, row["receipt"])
-        qr = bytes.fromhex(row["qr"])
-        if known is not None:
-            if bytes(known) == bytes.fromhex(row["tag"]):
-                return "again"
-            return "bad_nonce" if qr and group.one("slip", name, qr) == "unspent" else "first_counts"
-        if state == "sealed" and group.one("counted", name, row["receipt"]):
-            return "again"
-        if state not in (("open", "closing") if row["late"] else ("open",)):
+    def forget(self) -> None:
+        """After a failed commit nothing is taken for known: the next one looks at database and mark again."""
+        self.marks.clear()
+        connection, self.connection = self.connection, None
+        if connection:
+            with suppress(DBAPIError):
+                connection.invalidate()
+                connection.close()
+        self.engine.dispose()
+
+    def _together(self, group: Group, ballots: Sequence[_Ballot]) -> dict[int, str]:
+        """Stores what is plain, all of a collection at once, which costs a fraction; where one is not, each is looked at alone."""
+        plain: dict[tuple[str, bool], dict[int, _Ballot]] = {}
+        met: set[object] = set()
+        for at, each in enumerate(ballots):
+            mine = {(each.collection, each.receipt), (each.collection, each.given or at)}
+            if not mine & met and self._closed(group, each) is None and self._found(group, each):
+                plain.setdefault((each.collection, each.late), {})[at] = each
+            met |= mine
+        return {at: "cast" for some in plain.values() if group.store(list(some.values())) for at in some}
+
+    def _found(self, group: Group, ballot: _Ballot) -> bool:
+        """Whether there is a slip: its own, or for a link one that nobody took."""
+        ballot.qr = ballot.given or group.unspent(ballot.collection) or b""
+        return bool(ballot.qr)
+
+    def _closed(self, group: Group, ballot: _Ballot) -> str | None:
+        """Why the collection takes no ballot now; None where it does."""
+        state = group.state(ballot.collection)
+        if state not in (("open", "closing") if ballot.late else ("open",)):
             return "not_open" if state in (None, "draft") else "closed"
-        if name not in self.marks and not self._begin(group.connection, name):
-            return "stopped"
-        if qr:
-            return self._store(group, row, qr)
-        for _ in range(8):  # another host may take the slip that was found; then another is looked for
-            found = group.unspent(name)
-            if found is None:
+        known = ballot.collection in self.marks or self._begin(group.connection, ballot.collection)
+        return None if known else "stopped"
+
+    def _one(self, group: Group, ballot: _Ballot) -> str:
+        name = ballot.collection
+        known = self._known(group, ballot)
+        if known:
+            return known
+        if group.state(name) == "sealed" and group.one("counted", name, ballot.receipt):
+            return "again"
+        closed = self._closed(group, ballot)
+        if closed:
+            return closed
+        for _ in range(1 if ballot.given else 8):  # another host may take the slip that was found; then another is looked for
+            if not self._found(group, ballot):
                 return "over_cap"
-            answer = self._store(group, row, found)
+            if group.store([ballot]):
+                return "cast"
+            answer = self._why_not(group, ballot)
             if answer != "over_cap":
                 return answer
         return "failed"
 
-    def _store(self, group: Group, row: Mapping[str, Any], found: bytes) -> str:
-        """Spends and drops inside a savepoint, so that one bad row takes no other with it."""
-        name = row["collection"]
-        group.cursor.execute("SAVEPOINT ballot")
-        try:
-            stored = self._spend_and_drop(group, row, found)
-        except group.connection.dialect.loaded_dbapi.IntegrityError:  # two hosts, one nonce: the other was first
-            group.cursor.execute("ROLLBACK TO ballot")
-            return "bad_nonce"
-        if not stored:
-            group.cursor.execute("ROLLBACK TO ballot")
-            return self._why_not(group, row, found)
-        group.cursor.execute("RELEASE ballot")
-        macs, ballots = group.sums.setdefault(name, ([], 0))
-        macs.append(bytes.fromhex(row["mac"]))
-        if row["remark"]:
-            macs.append(bytes.fromhex(row["remark"][2]))
-        group.sums[name] = (macs, ballots + 1)
-        return "cast"
+    def _known(self, group: Group, ballot: _Ballot) -> str | None:
+        """What an answer is whose receipt is in the box already; None where it is not."""
+        tag = group.one("known", ballot.collection, ballot.receipt)
+        if tag is None:
+            return None
+        if bytes(tag) == ballot.content[2]:
+            return "again"
+        return "bad_nonce" if ballot.given and group.one("slip", ballot.collection, ballot.given) == "unspent" else "first_counts"
 
-    def _spend_and_drop(self, group: Group, row: Mapping[str, Any], qr: bytes) -> bool:
-        name = row["collection"]
-        ballot = (name, row["receipt"], *(bytes.fromhex(row[key]) for key in ("ciphertext", "mac", "tag")))
-        words = (name, *(bytes.fromhex(text) for text in row["remark"])) if row["remark"] else None
-        if group.dialect == "postgresql":
-            states = ["open", "closing"] if row["late"] else ["open"]
-            given = (name, states, row["late"], _now(), name, qr, *ballot, *(words or (name, b"", b"", b"")), words is not None)
-            group.cursor.execute(_SPEND["postgresql"], given)
-            return bool(group.cursor.fetchone()[0])
-        group.cursor.execute(_SPEND["sqlite"], (name, qr))
-        if group.cursor.rowcount != 1:
-            return False
-        group.run("drop", *ballot)
-        if words:
-            group.run("remark", *words)
-        return True
-
-    def _why_not(self, group: Group, row: Mapping[str, Any], qr: bytes) -> str:
-        name = row["collection"]
+    def _why_not(self, group: Group, ballot: _Ballot) -> str:
+        name = ballot.collection
         state = group.one("state", _now(), name)
-        known = group.one("known", name, row["receipt"])
-        if known is not None:
-            return "again" if bytes(known) == bytes.fromhex(row["tag"]) else "first_counts"
-        of_slip = group.one("slip", name, qr)
+        known = self._known(group, ballot)
+        if known:  # another host stored it a moment ago
+            return known
+        of_slip = group.one("slip", name, ballot.qr)
         if of_slip == "spent":
-            return "already_used" if row["qr"] else "over_cap"
+            return "already_used" if ballot.given else "over_cap"
         if of_slip == "void":
             return "void"
         return "closed" if of_slip == "unspent" and state != "open" else "unknown"
@@ -359,8 +424,7 @@ def _store(store: Store, group: list[tuple[socket.socket, dict[str, Any]]]) -> N
     try:
         answers = store.commit(rows)
     except (DBAPIError, store.engine.dialect.loaded_dbapi.Error, OSError) as error:
-        store.marks.clear()  # look again before the next commit: did this one happen?
-        store.engine.dispose()
+        store.forget()  # did this one happen?
         answers = [{"status": "failed", "why": type(error).__name__}] * len(rows)
     for client, message in group:
         mine, answers = answers[: len(message["rows"])], answers[len(message["rows"]) :]
@@ -391,9 +455,6 @@ def _send(to: socket.socket, message: object) -> None:
 
 # ---- the app's side ------------------------------------------------------------------------------------------------
 
-# Idle connections, used by one thread at a time. Not of a thread: a server's own threads keep nothing between two requests.
-_idle: dict[tuple[str, Path], list[socket.socket]] = {}
-
 
 def store(url: str, instance: Path, rows: Sequence[Mapping[str, Any]], *, wait: float = WAIT) -> list[dict[str, str]]:
     """Hands rows to the writer and waits for its answers, starting a writer where there is none.
@@ -401,26 +462,117 @@ def store(url: str, instance: Path, rows: Sequence[Mapping[str, Any]], *, wait: 
     Raises Busy when no answer came in time, or the rows could not be stored: nothing is half done, and sending the same again
     is safe.
     """
-    until = time.monotonic() + wait
-    while (left := until - time.monotonic()) > 0:
-        client = None
+    answers = _line(url, instance).ask(_Call(rows, time.monotonic() + wait))
+    if answers is None:
+        raise Busy("票箱没有及时回应")
+    if any(answer["status"] == "failed" for answer in answers):
+        raise Busy("票箱暂时写不进去")
+    return answers
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    """What one thread wants stored. Its gate, shut at first, opens when there are answers or when it is its turn to speak."""
+
+    rows: Sequence[Mapping[str, Any]]
+    until: float
+    answers: list[dict[str, str]] | None = None
+    speaks: bool = False
+    gone: bool = False  # nobody waits for the answers any more
+    gate: Any = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.gate.acquire()
+
+
+class _Line:
+    """A process's conversation with one writer. One thread speaks at a time, for all who came while another spoke."""
+
+    def __init__(self, url: str, instance: Path) -> None:
+        self._url, self._instance = url, instance
+        self._client: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._waiting: list[_Call] = []
+        self._spoken = False  # somebody speaks, or was told to
+        self._last = (0, 0.0)  # how many spoke together the last time, and how many seconds it took
+
+    def ask(self, call: _Call) -> list[dict[str, str]] | None:
+        """The answers; None where there were none in time."""
+        with self._lock:
+            self._waiting.append(call)
+            if not self._spoken:
+                self._spoken = call.speaks = True
+        if not call.speaks and not call.gate.acquire(timeout=max(0.0, call.until - time.monotonic())):
+            with self._lock:
+                call.gone = not call.speaks
+                if call.gone and call in self._waiting:
+                    self._waiting.remove(call)
+        if call.speaks:
+            self._speak(call)
+        return call.answers
+
+    def _speak(self, call: _Call) -> None:
+        """Asks for all who wait, and lets the next one speak."""
+        number, took = self._last
+        until = time.monotonic() + min(took / 4, LINGER)
+        while len(self._waiting) < number and time.monotonic() < until:
+            time.sleep(0.0002)  # those answered together come back together
+        with self._lock:
+            self._waiting.remove(call)
+            others, size = [], len(call.rows)
+            while self._waiting and size + len(self._waiting[0].rows) <= GROUP:
+                others.append(self._waiting.pop(0))
+                size += len(others[-1].rows)
+        answers, began = None, time.monotonic()
         try:
-            client = _connected(url, instance, left)
-            client.settimeout(left)
-            _send(client, {"rows": list(rows)})
-            answers: list[dict[str, str]] = _receive(client)
-        except TimeoutError:
-            _forget(url, instance, client)
-            break
-        except (ConnectionError, OSError):
-            _forget(url, instance, client)
-            time.sleep(0.02)
-            continue
-        _idle.setdefault((url, instance), []).append(client)
-        if any(answer["status"] == "failed" for answer in answers):
-            raise Busy("票箱暂时写不进去")
-        return answers
-    raise Busy("票箱没有及时回应")
+            answers = self._conversed([row for each in (call, *others) for row in each.rows], call.until)
+        finally:
+            self._last = (1 + len(others), time.monotonic() - began)
+            with self._lock:
+                if answers is None:  # none in this one's time; others may have some left
+                    self._waiting[:0] = [each for each in others if not each.gone]
+                else:
+                    for each in (call, *others):
+                        each.answers, answers = answers[: len(each.rows)], answers[len(each.rows) :]
+                    for each in others:
+                        each.gate.release()
+                self._spoken = bool(self._waiting)
+                if self._spoken:
+                    self._waiting[0].speaks = True
+                    self._waiting[0].gate.release()
+
+    def _conversed(self, rows: Sequence[Mapping[str, Any]], until: float) -> list[dict[str, str]] | None:
+        while (left := until - time.monotonic()) > 0:
+            try:
+                self._client = self._client or _connected(self._url, self._instance, left)
+                self._client.settimeout(left)
+                _send(self._client, {"rows": list(rows)})
+                return _receive(self._client)
+            except TimeoutError:
+                self.close()
+                break
+            except (ConnectionError, OSError):
+                self.close()
+                time.sleep(0.02)
+        return None
+
+    def close(self) -> None:
+        """Hangs up; the next to speak calls again."""
+        client, self._client = self._client, None
+        if client:
+            client.close()
+
+
+_lines: dict[tuple[str, Path], _Line] = {}
+
+
+def _line(url: str, instance: Path) -> _Line:
+    found = _lines.get((url, instance))
+    if found is None:
+        found = _lines.setdefault((url, instance), _Line(url, instance))
+        for other in list(_lines)[:-3]:  # a process serves one instance; tests pass through many, whose writers may then end
+            _lines.pop(other).close()
+    return found
 
 
 def _receive(client: socket.socket) -> list[dict[str, str]]:
@@ -435,10 +587,6 @@ def _receive(client: socket.socket) -> list[dict[str, str]]:
 
 
 def _connected(url: str, instance: Path, wait: float) -> socket.socket:
-    with suppress(LookupError):
-        return _idle[url, instance].pop()
-    for other in list(_idle)[:-3]:  # a process serves one instance; tests pass through many, whose writers may then end
-        _forget(*other)
     address = instance / "run" / f"{_name(url)}.sock"
     until = time.monotonic() + wait
     while True:
@@ -452,12 +600,6 @@ def _connected(url: str, instance: Path, wait: float) -> socket.socket:
                 raise TimeoutError from None
             _start(url, instance)
             time.sleep(0.05)
-
-
-def _forget(url: str, instance: Path, client: socket.socket | None = None) -> None:
-    """Closes a connection that failed, and the idle ones, which go to the same writer."""
-    for each in [*_idle.pop((url, instance), []), *([client] if client else [])]:
-        each.close()
 
 
 def _start(url: str, instance: Path) -> None:

@@ -117,8 +117,14 @@ def _fields(environ: Environ) -> dict[str, list[str]] | None:
     environ["wsgi.input"] = io.BytesIO(body)
     found: dict[str, list[str]] = {}
     try:
-        for name, value in parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=FIELDS):
+        for name, value in _pairs(body.decode()):
             found.setdefault(name, []).append(value)
     except ValueError:  # no UTF-8, or too many
         return None
     return found
+
+
+def _pairs(text: str) -> Iterable[tuple[str, str]]:
+    if "%" in text or "+" in text or text.count("&") >= FIELDS:
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=FIELDS)
+    return (pair.partition("=")[::2] for pair in text.split("&") if pair)  # nothing to decode in plain marks

@@ -234,3 +234,74 @@ def test_a_writer_of_another_database_is_not_met(make_app):
     with one.app_context():
         opened(one).vote(0)
     assert writer._name("sqlite:///a") != writer._name("sqlite:///b")
+
+
+def prepared(meeting, monkeypatch, votes):
+    """The rows of votes (slip, nonce, seed) as they would be handed to the writer."""
+    rows = []
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "store", lambda _url, _instance, given, **_: rows.extend(given) or [{"status": "busy"}] * len(given))
+        for at, nonce, seed in votes:
+            meeting.vote(at, nonce=nonce, seed=seed)
+    return rows
+
+
+def test_one_bad_row_takes_no_other_of_its_group_with_it(app, monkeypatch):
+    meeting = opened(app, slips=8)
+    a, b, c, d, e = (casting.new_nonce(meeting.name) for _ in range(5))
+    votes = [
+        (0, a, 1), (1, b, 1),  # plain
+        (0, c, 1),  # a slip twice in one group
+        (2, a, 1),  # a nonce of another slip
+        (0, a, 1), (1, b, 2),  # a copy, and other content under the same nonce
+        (3, d, 1), (4, e, 1),  # plain
+    ]  # fmt: skip
+    store = writer.Store(app.extensions["engine"], meeting.instance)
+    answers = [each["status"] for each in store.commit(prepared(meeting, monkeypatch, votes))]
+    assert answers == ["cast", "cast", "already_used", "again", "again", "first_counts", "cast", "cast"]
+    f, g = (casting.new_nonce(meeting.name) for _ in range(2))
+    later = [(5, f, 1), (3, g, 1), (6, b, 1), (6, g, 1)]  # plain, a spent slip, a nonce used before on an unspent slip, plain
+    answers = [each["status"] for each in store.commit(prepared(meeting, monkeypatch, later))]
+    assert answers == ["cast", "already_used", "again", "cast"]
+    store.forget()
+    receipts, spent = stored(meeting)
+    assert len(receipts) == spent == 6
+    meeting.close()
+    assert meeting.seal()["closing"]["returned"] == 6
+
+
+def test_threads_that_wait_are_spoken_for_together_and_one_that_gives_up_holds_no_other(monkeypatch, tmp_path):
+    groups, slow = [], threading.Event()
+
+    def conversed(self, rows, until):
+        groups.append([row["at"] for row in rows])
+        if len(groups) == 1:
+            slow.wait(5)
+        if len(groups) == 2:
+            return None  # no answer in this one's time
+        return [{"status": str(row["at"])} for row in rows]
+
+    monkeypatch.setattr(writer._Line, "_conversed", conversed)
+    said = {}
+
+    def ask(at, wait=5.0):
+        try:
+            said[at] = writer.store("sqlite:///x", tmp_path, [{"at": at}], wait=wait)[0]["status"]
+        except writer.Busy:
+            said[at] = "busy"
+
+    threads = [threading.Thread(target=ask, args=(0,))]
+    threads[0].start()
+    while not groups:
+        time.sleep(0.01)
+    threads += [threading.Thread(target=ask, args=(at, 0.2 if at == 3 else 5.0)) for at in range(1, 6)]
+    for thread in threads[1:]:
+        thread.start()
+    threads[3].join()  # it gave up, while the first still speaks
+    assert said == {3: "busy"}
+    slow.set()
+    for thread in threads:
+        thread.join()
+    [unheard] = {1, 2, 4, 5} - {at for at in said if said[at] == str(at)}
+    assert said == {at: str(at) for at in range(6)} | {3: "busy", unheard: "busy"}
+    assert groups[0] == [0] and sorted(groups[1]) == [1, 2, 4, 5] and sorted(groups[2]) == sorted({1, 2, 4, 5} - {unheard})

@@ -150,7 +150,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('collection', 'code', name=op.f('uq_slip_collection')),
     sqlite_with_rowid=False
     )
-    op.create_index('ix_slip_unspent', 'slip', ['collection', 'qr'], unique=False, sqlite_where=sa.text("state = 'unspent'"), postgresql_where=sa.text("state = 'unspent'"))
+    op.create_index('ix_slip_unspent', 'slip', ['collection', 'qr'], unique=False, sqlite_where=sa.text("state = 'unspent' AND medium = 'link'"), postgresql_where=sa.text("state = 'unspent' AND medium = 'link'"))
     op.create_table('assessor',
     sa.Column('cycle', sa.Integer(), nullable=False),
     sa.Column('assessor', sa.Text(), nullable=False),
@@ -350,7 +350,7 @@ def downgrade() -> None:
     op.drop_table('invitation')
     op.drop_table('banner')
     op.drop_table('assessor')
-    op.drop_index('ix_slip_unspent', table_name='slip', sqlite_where=sa.text("state = 'unspent'"), postgresql_where=sa.text("state = 'unspent'"))
+    op.drop_index('ix_slip_unspent', table_name='slip', sqlite_where=sa.text("state = 'unspent' AND medium = 'link'"), postgresql_where=sa.text("state = 'unspent' AND medium = 'link'"))
     op.drop_table('slip')
     op.drop_table('remark')
     op.drop_table('received')
