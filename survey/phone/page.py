@@ -8,12 +8,13 @@ import gzip
 import struct
 import zlib
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from hashlib import sha256
 from itertools import chain, zip_longest
 from pathlib import Path
+from threading import Lock
 
 from babel import Locale, UnknownLocaleError
 from flask import Response, current_app, render_template, request
@@ -143,6 +144,17 @@ def _shared(template: str, **values: object) -> Shared:
     return Shared(tuple(plain), tuple(packed))
 
 
+def _once(make: Callable[..., Shared]) -> Callable[..., Shared]:
+    """A shared page is made once: when a hall begins, all threads want it at the same moment."""
+    kept, lock = lru_cache(maxsize=256)(make), Lock()
+
+    def one(*key: Hashable) -> Shared:
+        with lock:
+            return kept(*key)
+
+    return one
+
+
 def ballot(house: Collection, face: Face, *, nonce: str, slip: str, voice: str) -> Page:
     """The empty form of an open collection. The same bytes for everyone, but for nonce and slip (BOX.md, step 4)."""
     ask_voice = not voice and bool(from_json(house.form or "").instrument.voices)
@@ -157,7 +169,7 @@ def ballot(house: Collection, face: Face, *, nonce: str, slip: str, voice: str) 
     return replace(page, headers=(*page.headers, KEEP)) if house.mode == "link" else page
 
 
-@lru_cache(maxsize=256)
+@_once
 def _empty(
     collection: str, text: str, title: str, mode: str, spoken: str, language: str, size: str, ask_voice: bool, kind: str, trial: bool
 ) -> Shared:
@@ -179,7 +191,7 @@ def receipt(
     return shared.page(*(str(escape(each)) for each in own), packed=face.packed)
 
 
-@lru_cache(maxsize=256)
+@_once
 def _receipt(
     collection: str, form: str, mode: str, spoken: str, language: str, size: str, text: str, root: str, signed: bool
 ) -> Shared:
