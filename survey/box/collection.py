@@ -115,7 +115,8 @@ def holding(name: str, receipt: str) -> Collection | None:
     return _known(tuple(row)) if row else None
 
 
-_COLUMNS = ",".join(f"c.{each.name}" for each in collection.columns)
+# Every vote reads all columns but the form, which is long and never changes once it is frozen: of it only whether it is there.
+_COLUMNS = ",".join("c.form IS NOT NULL" if each.name == "form" else f"c.{each.name}" for each in collection.columns)
 _HOLDING = f"SELECT {_COLUMNS} FROM collection c WHERE c.collection = ? AND (" + " OR ".join(
     f"EXISTS (SELECT 1 FROM {table} r WHERE r.collection = c.collection AND r.receipt = ?)" for table in ("box", "receipt")
 ) + ")"  # fmt: skip
@@ -131,8 +132,11 @@ _FLAGS = {each.name for each in collection.columns if isinstance(each.type, Bool
 
 @lru_cache(maxsize=256)
 def _known(row: tuple[Any, ...]) -> Collection:
-    named = zip(collection.columns.keys(), row, strict=True)
-    return _made({name: bool(value) if name in _FLAGS else value for name, value in named})
+    named = {name: bool(value) if name in _FLAGS else value for name, value in zip(collection.columns.keys(), row, strict=True)}
+    if named["form"]:
+        found = db.look_up("SELECT form FROM collection WHERE collection = ?", named["collection"])
+        named["form"] = found[0] if found else None
+    return _made(named | {"form": named["form"] or None})
 
 
 def of_cycle(connection: Connection, year: int) -> list[Collection]:

@@ -18,11 +18,13 @@ class Packing:
     def __init__(self, form: Form) -> None:
         self._voices = ("", *map(attrgetter("id"), form.instrument.voices))
         self._places: dict[tuple[str, str], tuple[int, int, _Codec]] = {}
+        self._bytes: dict[tuple[str, str], tuple[int, Mapping[Value, int]]] = {}
         at = 1
         for item in form.items():
             if item.question.kind not in ("text", "note"):
                 codec = _codec(item.question)
                 self._places[item.subject, item.question.id] = (at, at + codec.size, codec)
+                self._bytes[item.subject, item.question.id] = (at, codec.bytes)
                 at += codec.size
         self.length = at
 
@@ -32,6 +34,10 @@ class Packing:
         plain[0] = self._voices.index(voice)
         for subject, given in answers.items():
             for question, value in given.items():
+                at, numbers = self._bytes[subject, question]
+                if numbers:  # a choice in one byte, as nearly all are
+                    plain[at] = numbers[value]
+                    continue
                 begin, end, codec = self._places[subject, question]
                 plain[begin:end] = codec.write(value)
         return bytes(plain)
@@ -48,10 +54,13 @@ class Packing:
 
 
 class _Codec:
-    """How the answers to one question are written: `write` gives `size` bytes, `read` takes them back."""
+    """How the answers to one question are written: `write` gives `size` bytes, `read` takes them back; `bytes` says the same
+    where each answer is one byte."""
 
-    def __init__(self, size: int, write: Callable[[Value], bytes], read: Callable[[bytes], Value]) -> None:
-        self.size, self.write, self.read = size, write, read
+    def __init__(
+        self, size: int, write: Callable[[Value], bytes], read: Callable[[bytes], Value], one: Mapping[Value, int] | None = None
+    ) -> None:
+        self.size, self.write, self.read, self.bytes = size, write, read, one or {}
 
 
 def _codec(question: Question) -> _Codec:
@@ -72,7 +81,7 @@ def _choice(names: tuple[str, ...]) -> _Codec:
         except KeyError:
             raise ValueError("no such option") from None
 
-    return _Codec(size, by_name.__getitem__, read)
+    return _Codec(size, by_name.__getitem__, read, {name: kept[0] for name, kept in by_name.items()} if size == 1 else None)
 
 
 def _choices(names: tuple[str, ...]) -> _Codec:

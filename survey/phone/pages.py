@@ -1,5 +1,6 @@
 """The respondent's way: code → form → check → receipt. Every step is a plain page; the script only makes it smoother."""
 
+import json
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -141,7 +142,10 @@ def said(house: Collection, outcome: Outcome, at: str) -> Page:
         "status": outcome.status, "nonce": outcome.nonce, "receipt": outcome.receipt, "signature": outcome.signature,
         "text": words(outcome.status), "qr": _qr(house, outcome.receipt, at) if outcome.receipt else None,
     }  # fmt: skip
-    return Page(f"{current_app.json.dumps(fields)}\n".encode(), (("Content-Type", "application/json"),))
+    return Page(_JSON(fields).encode(), (("Content-Type", "application/json"),))
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @blueprint.get("/v/<collection>/status")

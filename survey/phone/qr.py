@@ -8,7 +8,7 @@ each bit in which the receipt differs: the library draws a few dozen codes for a
 import struct
 import zlib
 from base64 import b64encode
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import qrcode
 import qrcode.util
@@ -25,9 +25,20 @@ def picture(head: str, receipt: str) -> str:
     for place, letter in enumerate(receipt.encode("ascii")):
         modules ^= _letter(head, length, place, letter)
     rows = modules.to_bytes(side * (1 + _width(side)))
-    parts = ((b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)), (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b""))
-    chunks = (struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in parts)
-    return "data:image/png;base64," + b64encode(b"\x89PNG\r\n\x1a\n" + b"".join(chunks)).decode()
+    stored = b"\x78\x01\x01" + struct.pack("<HH", len(rows), len(rows) ^ 0xFFFF) + rows + struct.pack(">I", zlib.adler32(rows))
+    return "data:image/png;base64," + b64encode(_head(side) + _chunk(b"IDAT", stored) + _END).decode()
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+@cache
+def _head(side: int) -> bytes:
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0))
+
+
+_END = _chunk(b"IEND", b"")
 
 
 def _width(side: int) -> int:
