@@ -111,15 +111,16 @@ def look(name: str, *, column: str = "qr", digest: bytes = b"") -> tuple[Collect
 
 def holding(name: str, receipt: str) -> Collection | None:
     """The collection of that id, where an answer with this receipt is in its box or counted; None where there is none."""
-    row = db.look_up(_HOLDING, name, receipt, receipt)
+    row = db.look_up(_HOLDING, name, name, receipt, name, receipt)
     return _known(tuple(row)) if row else None
 
 
 # Every vote reads all columns but the form, which is long and never changes once it is frozen: of it only whether it is there.
 _COLUMNS = ",".join("c.form IS NOT NULL" if each.name == "form" else f"c.{each.name}" for each in collection.columns)
-_HOLDING = f"SELECT {_COLUMNS} FROM collection c WHERE c.collection = ? AND (" + " OR ".join(
-    f"EXISTS (SELECT 1 FROM {table} r WHERE r.collection = c.collection AND r.receipt = ?)" for table in ("box", "receipt")
-) + ")"  # fmt: skip
+_HOLDING = (
+    f"SELECT {_COLUMNS} FROM collection c WHERE c.collection = ? AND EXISTS (SELECT 1 FROM box WHERE collection = ? AND receipt = ? "
+    "UNION ALL SELECT 1 FROM receipt WHERE collection = ? AND receipt = ?)"
+)
 _LOOK = {
     column: (
         f"SELECT {_COLUMNS}, s.qr, s.voice, s.medium, s.state "

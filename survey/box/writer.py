@@ -71,8 +71,8 @@ _SQL["postgresql"] = {name: text.replace("?", "%s") for name, text in _SQL["sqli
         "AND (%s OR closes_at IS NULL OR closes_at > %s) FOR SHARE), "
         "given AS (SELECT * FROM unnest(%s::bytea[],%s::text[],%s::bytea[],%s::bytea[],%s::bytea[]) "
         "AS g(qr,receipt,ciphertext,mac,tag)), "
-        "s AS (UPDATE slip SET state='spent' FROM given WHERE slip.collection=%s AND slip.qr=given.qr AND slip.state='unspent' "
-        "AND EXISTS(SELECT 1 FROM house) RETURNING slip.qr), "
+        "s AS (UPDATE slip SET state='spent' WHERE collection=%s AND qr=ANY(%s) AND state='unspent' "
+        "AND EXISTS(SELECT 1 FROM house) RETURNING qr), "
         "b AS (INSERT INTO box (collection,receipt,ciphertext,mac,tag) SELECT %s,receipt,ciphertext,mac,tag "
         "FROM given JOIN s USING (qr) ON CONFLICT DO NOTHING RETURNING 1), "
         "r AS (INSERT INTO remark (collection,remark,ciphertext,mac) "
@@ -173,7 +173,7 @@ class Group:
             columns += map(list, zip(*(each.content for each in ballots), strict=True))
             words = list(map(list, zip(*remarks, strict=True))) or [[], [], []]
             states = ["open", "closing"] if late else ["open"]
-            found = self.one("spend_and_drop", name, states, late, _now(), *columns, name, name, name, *words)
+            found = self.one("spend_and_drop", name, states, late, _now(), *columns, name, columns[0], name, name, *words)
             return bool(found == number)
         if self.all("spend", [(name, each.qr) for each in ballots]) != number:
             return False
