@@ -3,13 +3,15 @@
 import io
 import json
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
 import pytest
 
 from app import HEADERS
 from survey.box import collection as collections
-from survey.phone import pages
+from survey.phone import page, pages
 from tests.box.meeting import GRADES, opened
 
 
@@ -133,6 +135,20 @@ def test_a_post_that_was_handed_over_is_read_again(hall):
     typed = marks(hall, nonce=nonce, slip=hall.codes[1].code)
     answer = hall.app.test_client().post(f"/v/{hall.name}/cast", data=typed, headers={"Accept": "application/json"})
     assert answer.get_json()["status"] == "cast"
+
+
+def test_a_hall_that_begins_makes_the_form_once(hall, monkeypatch):
+    made, real = [], page.render_template
+
+    def slowly(*args, **named):
+        made.append(args)
+        time.sleep(0.2)
+        return real(*args, **named)
+
+    monkeypatch.setattr(page, "render_template", slowly)
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda code: hall.lane("GET", f"/v/{hall.name}/{code.token}"), hall.codes[:4]))
+    assert len(made) == 1 and all(answers)
 
 
 def test_an_error_is_said_by_the_view(hall, monkeypatch):
