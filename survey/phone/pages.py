@@ -75,8 +75,10 @@ def _enter(collection: str | None) -> Response:
 
 
 def _form(look: Look, text: str) -> Response:
-    if look.status != "ready" or look.collection is None or look.slip is None:
+    if look.status != "ready" or look.collection is None:
         return told(look, text)
+    if look.slip is None:  # a link has no codes
+        return told(Look(status="unknown", collection=look.collection))
     return empty(look.collection, look.slip, text, page.face(look.collection)).response()
 
 

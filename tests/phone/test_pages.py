@@ -212,3 +212,14 @@ def test_the_public_page_looks_a_receipt_up(meeting, voter):
     voter.post(f"/published/{meeting.name}", {"receipt": "0000000000"})
     assert "没有查到" in voter.html
     assert voter.client.get(f"/published/{meeting.name}/package.zip").status_code == 200
+
+
+def test_a_code_at_a_link_s_address_is_told_to_be_none(app):
+    meeting = opened(app, kind="opinion", mode="link", slips=5)
+    voter = Voter(app)
+    for ask in (
+        lambda: voter.get(f"/v/{meeting.name}/0000000000000000000000000A"),
+        lambda: voter.post(f"/v/{meeting.name}", {"code": "ABCDE12345"}),
+    ):
+        ask()
+        assert voter.status == 404 and "没有这个测评码或网址" in voter.html
