@@ -81,9 +81,7 @@ def _cast(environ: Environ) -> Page | None:
     reply, faults = form.read({name: values for name, values in fields.items() if name.startswith("q.")})
     if faults:
         return None
-    outcome = casting.cast(
-        collection=look.collection, form=form, reply=reply, nonce=nonce[:64], slip=look.slip, voice=fields.get("voice", [""])[0]
-    )
+    outcome = casting.cast(collection=look.collection, form=form, reply=reply, nonce=nonce[:64], slip=look.slip)
     return pages.said(look.collection, outcome, _site(environ))
 
 

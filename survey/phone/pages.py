@@ -123,7 +123,7 @@ def cast(collection: str) -> AnyResponse:
     if form is None or look.collection is None:
         return jsonify(status=look.status, nonce=nonce, text=words(look.status)) if script else told(look)
     reply, faults = _given(form)
-    voice = request.form.get("voice", "")
+    voice = request.form.get("voice", "") if asks_voice(look, form) else ""
     if asks_voice(look, form) and voice not in {each.id for each in form.instrument.voices}:
         faults.append(Fault(name="voice", why="required"))
     if faults:
@@ -223,8 +223,10 @@ def asked(look: Look) -> tuple[Look, Form | None]:
 
 
 def asks_voice(look: Look, form: Form) -> bool:
-    """Whether the voter must say which group is theirs, because the slip does not."""
-    return bool(form.instrument.voices) and not (look.slip and look.slip.voice)
+    """Whether the voter must say which group is theirs, because the slip does not. After the seal, which knows no slips any more,
+    only a receipt is looked up."""
+    sealed = look.collection is not None and look.collection.state == "sealed"
+    return bool(form.instrument.voices) and not sealed and not (look.slip and look.slip.voice)
 
 
 def _given(form: Form) -> tuple[Reply, list[Fault]]:

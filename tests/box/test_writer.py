@@ -263,11 +263,14 @@ def test_one_bad_row_takes_no_other_of_its_group_with_it(app, monkeypatch):
     later = [(5, f, 1), (3, g, 1), (6, b, 1), (6, g, 1)]  # plain, a spent slip, a nonce used before on an unspent slip, plain
     answers = [each["status"] for each in store.commit(prepared(meeting, monkeypatch, later))]
     assert answers == ["cast", "already_used", "again", "cast"]
+    h, i = (casting.new_nonce(meeting.name) for _ in range(2))
+    twice = prepared(meeting, monkeypatch, [(7, h, 1), (7, i, 1)])  # nothing else is wrong with the two
+    assert [each["status"] for each in store.commit(twice)] == ["cast", "already_used"]
     store.forget()
     receipts, spent = stored(meeting)
-    assert len(receipts) == spent == 6
+    assert len(receipts) == spent == 7
     meeting.close()
-    assert meeting.seal()["closing"]["returned"] == 6
+    assert meeting.seal()["closing"]["returned"] == 7
 
 
 def test_threads_that_wait_are_spoken_for_together_and_one_that_gives_up_holds_no_other(monkeypatch, tmp_path):

@@ -159,3 +159,20 @@ def test_an_error_is_said_by_the_view(hall, monkeypatch):
     hall.app.config["PROPAGATE_EXCEPTIONS"] = False
     assert hall.lane("GET", f"/v/{hall.name}/{hall.codes[0].token}") is None
     assert hall.app.test_client().get(f"/v/{hall.name}/{hall.codes[0].token}").status_code == 500
+
+
+def test_a_copy_sent_after_the_seal_is_known_and_a_group_nobody_asked_for_is_no_matter(hall):
+    cast, script = f"/v/{hall.name}/cast", {"Accept": "application/json"}
+    nonce = nonce_of(hall.lane("GET", f"/v/{hall.name}/{hall.codes[0].token}")[2])
+    sent = marks(hall, nonce=nonce, slip=hall.codes[0].token, voice="nobody")
+    client = hall.app.test_client()
+    first = client.post(cast, data=sent, headers=script).get_json()
+    assert first["status"] == "cast"
+    assert client.post(cast, data={**sent, "lang": "en"}, headers=script).get_json()["status"] == "again"
+    for at in range(1, 6):
+        hall.vote(at)
+    hall.close()
+    hall.seal()
+    del sent["voice"]
+    again = client.post(cast, data=sent, headers=script).get_json()
+    assert again["status"] == "again" and again["receipt"] == first["receipt"]
