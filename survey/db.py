@@ -73,11 +73,66 @@ def reading(on: Engine | None = None) -> Iterator[Connection]:
 
 # ---- what every vote reads ---------------------------------------------------------------------------------------------
 
+
+class _File:
+    """A connection to SQLite that only reads."""
+
+    def __init__(self, on: Engine) -> None:
+        arguments, options = on.dialect.create_connect_args(on.url)
+        options["check_same_thread"] = False
+        self._connection: sqlite3.Connection = on.dialect.loaded_dbapi.connect(*arguments, **options)
+        _sqlite_pragmas(self._connection, None)
+        self._connection.execute("PRAGMA query_only=ON")
+
+    def first(self, query: str, values: Sequence[str | bytes]) -> Sequence[Any] | None:
+        """The first row, or None."""
+        row: Sequence[Any] | None = self._connection.execute(query, values).fetchone()
+        return row
+
+
+class _Server:
+    """A connection to PostgreSQL that only reads. Each query is prepared once and asked through libpq itself: a fifth of a
+    cursor's cost."""
+
+    def __init__(self, on: Engine) -> None:
+        from psycopg import connect
+        from psycopg.adapt import Transformer
+
+        arguments, options = on.dialect.create_connect_args(on.url)
+        self._connection = connect(*arguments, **options, autocommit=True)
+        self._connection.execute("SET default_transaction_read_only = on")
+        self._values = Transformer(self._connection)
+        self._prepared: dict[str, bytes] = {}
+
+    def first(self, query: str, values: Sequence[str | bytes]) -> Sequence[Any] | None:
+        """The first row, or None. A text with a NUL, which this database cannot hold, is found nowhere."""
+        if any("\0" in value for value in values if isinstance(value, str)):
+            return None
+        server = self._connection.pgconn
+        name = self._prepared.get(query)
+        if name is None:
+            name = str(len(self._prepared)).encode()
+            self._checked(server.prepare(name, _numbered(query)))
+            self._prepared[query] = name
+        given = [value if isinstance(value, bytes) else value.encode() for value in values]
+        found = self._checked(server.exec_prepared(name, given, [1] * len(given), 1))  # 1: binary, both ways
+        self._values.set_pgresult(found)
+        row: Sequence[Any] | None = self._values.load_row(0, tuple) if found.ntuples else None
+        return row
+
+    def _checked(self, result: Any) -> Any:
+        from psycopg import OperationalError, pq
+
+        if result.status not in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK):
+            raise OperationalError(result.error_message.decode(errors="replace"))
+        return result
+
+
 # Idle connections, used by one thread at a time. Not of a thread: a server's own threads keep nothing between two requests.
-_idle: WeakKeyDictionary[Engine, list[Any]] = WeakKeyDictionary()
+_idle: WeakKeyDictionary[Engine, list[_File | _Server]] = WeakKeyDictionary()
 
 
-def look_up(query: str, *values: object) -> Sequence[Any] | None:
+def look_up(query: str, *values: str | bytes) -> Sequence[Any] | None:
     """The first row of one plain SELECT (`?` for a value), on a connection that only reads, outside any transaction.
 
     For the few reads of every vote: without pool, transaction and statement objects it costs a tenth of `reading`.
@@ -88,11 +143,10 @@ def look_up(query: str, *values: object) -> Sequence[Any] | None:
         try:
             connection = idle.pop()
         except IndexError:
-            connection = _plain(on)
+            connection = _File(on) if on.dialect.name == "sqlite" else _Server(on)
         try:
-            row: Sequence[Any] | None = connection.execute(_spelled(query, on.dialect.name), values).fetchone()
+            row = connection.first(query, values)
         except on.dialect.loaded_dbapi.OperationalError:  # the server was restarted: once more, on a new connection
-            connection.close()
             idle.clear()
             if not again:
                 raise
@@ -102,23 +156,11 @@ def look_up(query: str, *values: object) -> Sequence[Any] | None:
     return None
 
 
-def _plain(on: Engine) -> Any:
-    arguments, options = on.dialect.create_connect_args(on.url)
-    if on.dialect.name == "sqlite":
-        options["check_same_thread"] = False
-    connection: Any = on.dialect.loaded_dbapi.connect(*arguments, **options)
-    if on.dialect.name == "sqlite":
-        _sqlite_pragmas(connection, None)
-        connection.execute("PRAGMA query_only=ON")
-    else:
-        connection.autocommit = True
-        connection.read_only = True
-    return connection
-
-
 @lru_cache(maxsize=64)
-def _spelled(query: str, dialect: str) -> str:
-    return query if dialect == "sqlite" else query.replace("?", "%s")
+def _numbered(query: str) -> bytes:
+    """A query's `?` as libpq numbers them: $1, $2, …"""
+    first, *rest = query.split("?")
+    return "".join((first, *(f"${at}{part}" for at, part in enumerate(rest, 1)))).encode()
 
 
 def init_app(app: Flask) -> None:

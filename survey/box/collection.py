@@ -135,7 +135,7 @@ _FLAGS = {each.name for each in collection.columns if isinstance(each.type, Bool
 def _known(row: tuple[Any, ...]) -> Collection:
     named = {name: bool(value) if name in _FLAGS else value for name, value in zip(collection.columns.keys(), row, strict=True)}
     if named["form"]:
-        found = db.look_up("SELECT form FROM collection WHERE collection = ?", named["collection"])
+        found = db.look_up("SELECT form FROM collection WHERE collection = ?", str(named["collection"]))
         named["form"] = found[0] if found else None
     return _made(named | {"form": named["form"] or None})
 
