@@ -179,6 +179,14 @@ class Form:
         )
 
     @cached_property
+    def _asked(self) -> tuple[tuple[str, frozenset[str], str, str, Item], ...]:
+        """Of each item its name, what is right whatever else was said, and its ids."""
+        return tuple(
+            (item.name, frozenset(item.question.choices if item.plain else ()), item.subject, item.question.id, item)
+            for item in self._items
+        )
+
+    @cached_property
     def languages(self) -> tuple[str, ...]:
         """The languages its questions stand in, Chinese first."""
         found = {each for part in self.instrument.parts for question in part.questions for each in question.text}
@@ -273,10 +281,13 @@ def _read(form: Form, fields: Mapping[str, list[str]], *, paper: bool) -> tuple[
     answers: dict[str, dict[str, Value]] = {}
     texts: dict[str, str] = {}
     faults: list[Fault] = []
-    for item in form.items():
-        values = fields.get(item.name, ())
-        if item.plain and len(values) == 1 and values[0] in item.question.choices:
-            answers.setdefault(item.subject, {})[item.question.id] = values[0]
+    for name, plain, subject, question, item in form._asked:
+        values = fields.get(name, ())
+        if len(values) == 1 and values[0] in plain:
+            if subject in answers:
+                answers[subject][question] = values[0]
+            else:
+                answers[subject] = {question: values[0]}
             continue
         given = [value for value in map(str.strip, values) if value]
         if item.question.kind == "note" or not (given or item.question.required):

@@ -3,6 +3,7 @@
 BOX.md, steps 4 and 5.
 """
 
+import base64
 import hashlib
 import hmac
 import re
@@ -25,6 +26,7 @@ from survey.instrument import TEXT_BYTES, Form, Reply, canonical
 from survey.schema import received as received_table
 
 SOURCES = ("phone", "paper", "rescue")
+_CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", ALPHABET.encode())
 _NONCE = re.compile(r"[0-9a-f]{32}(\.[0-9a-f]{16})?")
 
 
@@ -107,8 +109,8 @@ def new_nonce(collection_id: str) -> str:
 
 def receipt_id(collection_id: str, nonce: str) -> str:
     """The receipt of a nonce: the first ten Crockford characters of SHA-256("receipt", collection, nonce)."""
-    number = int.from_bytes(hashlib.sha256(b"\x00".join((b"receipt", collection_id.encode(), nonce.encode()))).digest())
-    return "".join(ALPHABET[(number >> (256 - 5 * (at + 1))) & 31] for at in range(10))
+    digest = hashlib.sha256(b"\x00".join((b"receipt", collection_id.encode(), nonce.encode()))).digest()
+    return base64.b32encode(digest[:10])[:10].translate(_CROCKFORD).decode()
 
 
 def cast(

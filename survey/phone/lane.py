@@ -78,7 +78,7 @@ def _cast(environ: Environ) -> Page | None:
     look, form = pages.asked(casting.look(_collection(environ), slip))
     if form is None or look.collection is None or pages.asks_voice(look, form):
         return None
-    reply, faults = form.read({name: values for name, values in fields.items() if name.startswith("q.")})
+    reply, faults = form.read(fields)
     if faults:
         return None
     outcome = casting.cast(collection=look.collection, form=form, reply=reply, nonce=nonce[:64], slip=look.slip)
@@ -116,7 +116,10 @@ def _fields(environ: Environ) -> dict[str, list[str]] | None:
     found: dict[str, list[str]] = {}
     try:
         for name, value in _pairs(body.decode()):
-            found.setdefault(name, []).append(value)
+            if name in found:
+                found[name].append(value)
+            else:
+                found[name] = [value]
     except ValueError:  # no UTF-8, or too many
         return None
     return found
@@ -125,4 +128,4 @@ def _fields(environ: Environ) -> dict[str, list[str]] | None:
 def _pairs(text: str) -> Iterable[tuple[str, str]]:
     if "%" in text or "+" in text or text.count("&") >= FIELDS:
         return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=FIELDS)
-    return (pair.partition("=")[::2] for pair in text.split("&") if pair)  # nothing to decode in plain marks
+    return [pair.partition("=")[::2] for pair in text.split("&") if pair]  # nothing to decode in plain marks

@@ -230,7 +230,7 @@ def asks_voice(look: Look, form: Form) -> bool:
 
 
 def _given(form: Form) -> tuple[Reply, list[Fault]]:
-    return form.read({name: values for name, values in request.form.lists() if name.startswith("q.")})
+    return form.read(dict(request.form.lists()))
 
 
 # ---- words ---------------------------------------------------------------------------------------------------------

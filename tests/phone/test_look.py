@@ -223,4 +223,5 @@ def test_back_and_reload_without_a_script_lose_nothing(app, site, phone):
     page.go_back()
     assert page.locator('[name="q.P0.tasks"][value=good]').is_checked()
     page.locator("nav button[lang=en]").click()
-    assert page.locator('[name="q.P0.tasks"][value=good]').is_checked() and page.locator("html[lang=en]").count()
+    page.locator("html[lang=en]").wait_for(state="attached")
+    assert page.locator('[name="q.P0.tasks"][value=good]').is_checked()
