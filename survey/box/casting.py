@@ -184,7 +184,7 @@ def _row(
         "collection": house.collection,
         "qr": found.qr.hex() if found else "",
         "receipt": receipt,
-        "tag": hmac.digest(nonce, content + b"\x00" + words, "sha256").hex(),
+        "tag": hmac.new(nonce, content + b"\x00" + words, "sha256").hexdigest(),
         "late": source != "phone",
         "remark": None,
         "ciphertext": "",

@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+import nacl.bindings
 import nacl.exceptions
 import nacl.pwhash
 import nacl.secret
 import nacl.signing
 import nacl.utils
 from flask_babel import gettext as _
-from nacl.public import PrivateKey, PublicKey, SealedBox
+from nacl.public import PrivateKey, SealedBox
 
 NAMES = ("slip", "nonce", "mac", "sign", "public", "secret.json")
 _OPS, _MEMORY = 2, 19 * 1024 * 1024  # argon2id as for passwords
@@ -39,6 +40,7 @@ class Keys:
     folder: Path
     _read: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
     _signer: list[nacl.signing.SigningKey] = field(default_factory=list, repr=False, compare=False)
+    _macs: dict[str, hmac.HMAC] = field(default_factory=dict, repr=False, compare=False)
 
     def get(self, name: str) -> bytes:
         """A key's bytes. Raises FileNotFoundError when it was never made, or is destroyed."""
@@ -94,22 +96,32 @@ class Keys:
 
     def _forget(self, name: str) -> None:
         self._read.pop(name, None)
+        self._macs.pop(name, None)
         self._signer.clear()
 
     # ---- what they are for -------------------------------------------------------------------------------------
 
     def slip_hash(self, text: str) -> bytes:
         """HMAC(slip key, code): what the database knows of a slip."""
-        return hmac.digest(self.get("slip"), text.encode(), "sha256")
+        return self._mac("slip", text.encode())
 
     def nonce_seal(self, collection: str, random: bytes) -> bytes:
         """Binds a server-made nonce to its collection (BOX.md, step 4)."""
-        return hmac.digest(self.get("nonce"), collection.encode() + random, "sha256")[:8]
+        return self._mac("nonce", collection.encode() + random)[:8]
 
     def mac(self, kind: str, collection: str, name: bytes, ciphertext: bytes) -> bytes:
         """MAC over a row of the box (`kind` "ballot") or a remark ("remark")."""
         text = b"\x00".join((kind.encode(), collection.encode(), name)) + b"\x00" + ciphertext
-        return hmac.digest(self.get("mac"), text, "sha256")
+        return self._mac("mac", text)
+
+    def _mac(self, key: str, text: bytes) -> bytes:
+        """HMAC-SHA256. One that is begun is kept and copied: `hmac.digest` gives way to other threads at each call."""
+        begun = self._macs.get(key)
+        if begun is None:
+            begun = self._macs[key] = hmac.new(self.get(key), digestmod="sha256")
+        mac = begun.copy()
+        mac.update(text)
+        return mac.digest()
 
     def sign(self, text: bytes) -> bytes:
         """The Ed25519 signature of a receipt, 64 bytes."""
@@ -126,7 +138,7 @@ class Keys:
 
     def seal(self, plain: bytes) -> bytes:
         """A libsodium sealed box: whoever holds the public key can only drop in."""
-        return SealedBox(PublicKey(self.get("public"))).encrypt(plain)
+        return nacl.bindings.crypto_box_seal(plain, self.get("public"))
 
 
 _kept: dict[str, tuple[int, Keys]] = {}  # folder -> when it last changed, its keys

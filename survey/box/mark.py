@@ -55,6 +55,16 @@ def path(folder: Path, name: str | None = None) -> Path:
 
 def write(file: Path, confirmed: State, pending: State, *, durable: bool = True) -> None:
     """Writes both states; returns after they are on the disk unless `durable` is off (a confirmation may come late)."""
+    handle = put(file, confirmed, pending)
+    try:
+        if durable:
+            os.fdatasync(handle)
+    finally:
+        os.close(handle)
+
+
+def put(file: Path, confirmed: State, pending: State) -> int:
+    """Writes both states and returns the open file: they are on the disk after its `fdatasync`."""
     body = _RECORD.pack(confirmed.ballots, confirmed.total.to_bytes(32), pending.ballots, pending.total.to_bytes(32), b"")
     record = (body[:-32] + hashlib.sha256(body[:-32]).digest()).ljust(SIZE, b"\x00")
     new = False
@@ -64,12 +74,12 @@ def write(file: Path, confirmed: State, pending: State, *, durable: bool = True)
         new, handle = True, os.open(file, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
         os.pwrite(handle, record, 0)
-        if durable:
-            os.fdatasync(handle)
-    finally:
+        if new:
+            sync_folder(file.parent)
+    except OSError:
         os.close(handle)
-    if new:
-        sync_folder(file.parent)
+        raise
+    return handle
 
 
 def read(file: Path) -> tuple[State, State]:

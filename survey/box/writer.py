@@ -17,10 +17,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +104,19 @@ class _Ballot:
         return cls(row["collection"], bytes.fromhex(row["qr"]), row["receipt"], (ciphertext, mac, tag), remark, row["late"])
 
 
+def _macs(ballots: Iterable[_Ballot]) -> list[bytes]:
+    """All MACs of some ballots and their remarks: a mark holds their sum."""
+    return [mac for each in ballots for mac in (each.content[1], *((each.remark[2],) if each.remark else ()))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """A mark on its way to the disk."""
+
+    pending: mark.State
+    done: Future[None]
+
+
 @dataclass(slots=True)
 class Group:
     """One transaction under way. Its statements go to the driver itself: they are most of the writer's work."""
@@ -110,6 +125,7 @@ class Group:
     cursor: Any
     sums: dict[str, tuple[list[bytes], int]] = field(default_factory=dict)  # collection -> MACs, ballots
     states: dict[str, str | None] = field(default_factory=dict)
+    noted: dict[str, _Note] = field(default_factory=dict)  # collection -> its mark, begun before the statements
     stopped: set[str] = field(default_factory=set)  # collections whose box does not agree with its mark
     slips: dict[str, list[bytes]] = field(default_factory=dict)  # unspent ones of link collections, found and not yet taken
 
@@ -162,8 +178,7 @@ class Group:
         if stored:
             name = ballots[0].collection
             macs, number = self.sums.setdefault(name, ([], 0))
-            macs += [each.content[1] for each in ballots] + [each.remark[2] for each in ballots if each.remark]
-            self.sums[name] = (macs, number + len(ballots))
+            self.sums[name] = (macs + _macs(ballots), number + len(ballots))
         return stored
 
     def _spend_and_drop(self, ballots: Sequence[_Ballot]) -> bool:
@@ -191,6 +206,7 @@ class Store:
     instance: Path
     marks: dict[str, tuple[mark.State, mark.State]] = field(default_factory=dict)
     connection: Connection | None = None  # kept from one commit to the next
+    pen: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1))  # waits for the disk to take a mark while statements run
 
     def commit(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         """Stores prepared rows in one transaction; one answer a row, in order: `{"status": …}`.
@@ -206,15 +222,38 @@ class Store:
             answers |= {at: self._one(group, each) for at, each in enumerate(ballots) if at not in answers}
             pending = {}
             for name, (macs, number) in group.sums.items():
-                confirmed = self.marks[name][0]
-                pending[name] = confirmed.plus(macs, number)
-                mark.write(self._mark(name), confirmed, pending[name])
+                pending[name] = self.marks[name][0].plus(macs, number)
                 group.run("received", name, mark.host(), number)
+            self._noted(group.noted, pending)
             transaction.commit()
         for name, state in pending.items():
             self.marks[name] = (state, state)
             mark.write(self._mark(name), state, state, durable=False)
         return [{"status": answers[at]} for at in range(len(rows))]
+
+    def _note(self, name: str, pending: mark.State) -> _Note:
+        """Writes a mark; while the disk takes it, the statements go on."""
+        handle = mark.put(self._mark(name), self.marks[name][0], pending)
+        under_way = threading.Lock()
+        under_way.acquire()
+
+        def synced() -> None:
+            under_way.release()
+            try:
+                os.fdatasync(handle)
+            finally:
+                os.close(handle)
+
+        note = _Note(pending, self.pen.submit(synced))
+        under_way.acquire()  # or the other thread would wait for this one's next pause
+        return note
+
+    def _noted(self, begun: Mapping[str, _Note], pending: Mapping[str, mark.State]) -> None:
+        """Returns when each mark is on the disk; one that was begun with other ballots is written anew."""
+        for note in begun.values():
+            note.done.result()
+        for note in [self._note(name, state) for name, state in pending.items() if name not in begun or begun[name].pending != state]:
+            note.done.result()
 
     def forget(self) -> None:
         """After a failed commit nothing is taken for known: the next one looks at database and mark again."""
@@ -232,6 +271,9 @@ class Store:
         for at, each in enumerate(ballots):
             if self._closed(group, each) is None and self._found(group, each):
                 plain.setdefault((each.collection, each.late), {})[at] = each
+        for (name, _late), some in plain.items():
+            pending = self.marks[name][0].plus(_macs(some.values()), len(some))
+            group.noted[name] = self._note(name, pending)
         return {at: "cast" for some in plain.values() if group.store(list(some.values())) for at in some}
 
     def _found(self, group: Group, ballot: _Ballot) -> bool:
@@ -495,11 +537,14 @@ class _Line:
         self._waiting: list[_Call] = []
         self._spoken = False  # somebody speaks, or was told to
         self._last = (0, 0.0)  # how many spoke together the last time, and how many seconds it took
+        self._all = threading.Event()  # as many wait as spoke together the last time
 
     def ask(self, call: _Call) -> list[dict[str, str]] | None:
         """The answers; None where there were none in time."""
         with self._lock:
             self._waiting.append(call)
+            if len(self._waiting) >= self._last[0]:
+                self._all.set()
             if not self._spoken:
                 self._spoken = call.speaks = True
         if not call.speaks and not call.gate.acquire(timeout=max(0.0, call.until - time.monotonic())):
@@ -513,10 +558,7 @@ class _Line:
 
     def _speak(self, call: _Call) -> None:
         """Asks for all who wait, and lets the next one speak."""
-        number, took = self._last
-        until = time.monotonic() + min(took / 4, LINGER)
-        while len(self._waiting) < number and time.monotonic() < until:
-            time.sleep(0.0002)  # those answered together come back together
+        self._all.wait(min(self._last[1] / 4, LINGER))  # those answered together come back together
         with self._lock:
             self._waiting.remove(call)
             others, size = [], len(call.rows)
@@ -527,8 +569,8 @@ class _Line:
         try:
             answers = self._conversed([row for each in (call, *others) for row in each.rows], call.until)
         finally:
-            self._last = (1 + len(others), time.monotonic() - began)
             with self._lock:
+                self._last = (1 + len(others), time.monotonic() - began)
                 if answers is None:  # none in this one's time; others may have some left
                     self._waiting[:0] = [each for each in others if not each.gone]
                 else:
@@ -537,6 +579,8 @@ class _Line:
                     for each in others:
                         each.gate.release()
                 self._spoken = bool(self._waiting)
+                if len(self._waiting) < self._last[0]:
+                    self._all.clear()
                 if self._spoken:
                     self._waiting[0].speaks = True
                     self._waiting[0].gate.release()

@@ -63,6 +63,7 @@ def test_sqlite_keeps_no_row_number_order_page_or_log(sealed_by, tmp_path):
     content = path.read_bytes()
     raw = sqlite3.connect(path)
     assert raw.execute("PRAGMA freelist_count").fetchone() == (0,)
+    (page_size,) = raw.execute("PRAGMA page_size").fetchone()
     for table, key in KEYS.items():
         with pytest.raises(sqlite3.OperationalError):
             raw.execute(f"SELECT rowid FROM {table}")
@@ -73,7 +74,7 @@ def test_sqlite_keeps_no_row_number_order_page_or_log(sealed_by, tmp_path):
         for name, other in rows:
             at = -1
             while (at := content.find(plain(name), at + 1)) >= 0:
-                pages.setdefault(at // 4096, []).append((at, name, other))
+                pages.setdefault(at // page_size, []).append((at, name, other))
         for page in pages.values():  # inside a page the cells stand in the order of random keys, whatever came first
             names, others = [name for _, name, _ in sorted(page)], [other for _, _, other in sorted(page)]
             assert any(each in (sorted(each), sorted(each, reverse=True)) for each in (names, others)), table

@@ -9,12 +9,13 @@ import sys
 import threading
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import func, select
 
 from survey import db
-from survey.box import casting, writer
+from survey.box import casting, mark, writer
 from survey.schema import box, slip
 
 from .meeting import opened
@@ -61,12 +62,47 @@ def test_an_acknowledgement_comes_after_mark_and_ballot_are_on_the_disk(app, mon
     asks = {"sqlite": "PRAGMA %s", "postgresql": "SHOW %s"}[engine.dialect.name]
     store, synced = writer.Store(engine, meeting.instance), []
     real = os.fdatasync
-    monkeypatch.setattr(os, "fdatasync", lambda handle: (real(handle), synced.append(stored(meeting)[1])))
+
+    def slow(handle):
+        real(handle)
+        time.sleep(0.3)  # the statements have long run
+        with app.app_context():
+            synced.append(stored(meeting)[1])
+
+    monkeypatch.setattr(os, "fdatasync", slow)
     assert store.commit(handed) == [{"status": "cast"}]
     assert synced == [0]  # the mark once, while nobody sees the ballot yet
     with engine.connect() as connection:  # and the commit itself waits for the disk: FULL in WAL is one fdatasync a commit
         for name, value in settings[engine.dialect.name].items():
             assert connection.exec_driver_sql(asks % name).scalar() == value
+
+
+def test_a_mark_counts_what_was_stored_not_what_was_tried(app, monkeypatch):
+    meeting = opened(app)
+    handed = []
+    monkeypatch.setattr(writer, "store", lambda url, instance, rows, **kw: handed.extend(rows) or [{"status": "busy"}] * len(rows))
+    for at in (0, 1, 0):
+        meeting.vote(at)
+    store = writer.Store(app.extensions["engine"], meeting.instance)
+    assert [each["status"] for each in store.commit(handed)] == ["cast", "cast", "already_used"]
+    with db.reading() as connection:
+        held = writer.stored(connection, meeting.name)
+    assert held.ballots == 2 and mark.read(mark.path(meeting.instance / "keys" / meeting.name)) == (held, held)
+
+
+def test_where_the_disk_takes_no_mark_nothing_is_stored(app, monkeypatch):
+    meeting = opened(app)
+    handed = []
+    monkeypatch.setattr(writer, "store", lambda url, instance, rows, **kw: handed.extend(rows) or [{"status": "busy"}] * len(rows))
+    meeting.vote(0)
+    store = writer.Store(app.extensions["engine"], meeting.instance)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", Mock(side_effect=OSError(28, "No space left on device")))
+        with pytest.raises(OSError):
+            store.commit(handed)
+    store.forget()
+    assert stored(meeting) == (set(), 0)
+    assert store.commit(handed) == [{"status": "cast"}]
 
 
 def test_a_writer_killed_twenty_times_under_load_loses_nothing(app):
@@ -102,6 +138,7 @@ def test_a_writer_killed_twenty_times_under_load_loses_nothing(app):
 NURSERY = """
 import os, random, sys, threading
 from pathlib import Path
+from unittest.mock import Mock
 from app import create_app
 from survey import db
 from survey.box import casting, collection as collections
