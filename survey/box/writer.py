@@ -67,18 +67,18 @@ _SQL = {
     }
 }
 _SQL["postgresql"] = {name: text.replace("?", "%s") for name, text in _SQL["sqlite"].items()} | {
-    # one statement spends and drops; the share lock makes a closing wait for it, or it for the closing
+    # one statement spends and drops (%b: bytes go as they are, not as digits); the share lock makes a closing wait for it, or it for the closing
     "spend_and_drop": (
         "WITH house AS (SELECT 1 FROM collection WHERE collection=%s AND state=ANY(%s) AND NOT emptied "
         "AND (%s OR closes_at IS NULL OR closes_at > %s) FOR SHARE), "
-        "given AS (SELECT * FROM unnest(%s::bytea[],%s::text[],%s::bytea[],%s::bytea[],%s::bytea[]) "
+        "given AS (SELECT * FROM unnest(%b::bytea[],%s::text[],%b::bytea[],%b::bytea[],%b::bytea[]) "
         "AS g(qr,receipt,ciphertext,mac,tag)), "
-        "s AS (UPDATE slip SET state='spent' WHERE collection=%s AND qr=ANY(%s) AND state='unspent' "
+        "s AS (UPDATE slip SET state='spent' WHERE collection=%s AND qr=ANY(%b) AND state='unspent' "
         "AND EXISTS(SELECT 1 FROM house) RETURNING qr), "
         "b AS (INSERT INTO box (collection,receipt,ciphertext,mac,tag) SELECT %s,receipt,ciphertext,mac,tag "
         "FROM given JOIN s USING (qr) ON CONFLICT DO NOTHING RETURNING 1), "
         "r AS (INSERT INTO remark (collection,remark,ciphertext,mac) "
-        "SELECT %s,* FROM unnest(%s::bytea[],%s::bytea[],%s::bytea[]) RETURNING 1) "
+        "SELECT %s,* FROM unnest(%b::bytea[],%b::bytea[],%b::bytea[]) RETURNING 1) "
         "SELECT least((SELECT count(*) FROM s), (SELECT count(*) FROM b))"  # fewer slips than ballots: one was given twice
     ),
 }
