@@ -252,6 +252,30 @@ def test_a_full_disk_is_an_honest_failure_and_the_slip_stays_unspent(make_app):
         assert meeting.seal()["closing"]["returned"] == 2
 
 
+def test_a_full_disk_of_the_server_is_an_honest_failure_and_the_slip_stays_unspent(make_app):
+    app = make_app("postgresql")
+    with app.app_context():
+        meeting = opened(app)
+        assert meeting.vote(0).status == "cast"
+        pid = writer_of(meeting)
+        with db.deed() as connection:  # what the server says when it cannot extend a table's file
+            connection.exec_driver_sql(
+                "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                "RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
+            )
+            connection.exec_driver_sql("CREATE TRIGGER full_disk BEFORE INSERT ON box FOR EACH ROW EXECUTE FUNCTION full_disk()")
+        nonce = casting.new_nonce(meeting.name)
+        assert meeting.vote(1, nonce=nonce).status == "busy"
+        assert casting.look(meeting.name, meeting.codes[1].token).status == "ready"  # unspent
+        receipts, spent = stored(meeting)
+        assert len(receipts) == spent == 1 and writer_of(meeting) == pid
+        with db.deed() as connection:
+            connection.exec_driver_sql("DROP TRIGGER full_disk ON box")
+        assert meeting.vote(1, nonce=nonce).status == "cast"
+        meeting.close()
+        assert meeting.seal()["closing"]["returned"] == 2
+
+
 def test_there_is_never_a_second_writer(app):
     meeting = opened(app)
     meeting.vote(0)

@@ -278,6 +278,11 @@ def aggregates(year, office):
         if at == 0:
             text = spoken(get(f"/desk/results/{sequence}/{person}.pdf").data)
             assert labels & set(words) or not any(label in text for label in set(words) - {"解决问题"}), "paper says more"
+    for url in ("/desk/results.xlsx", "/desk/decisions.xlsx"):
+        book = CalamineWorkbook.from_filelike(io.BytesIO(get(url).data))
+        cells = {str(cell).strip() for name in book.sheet_names for row in book.get_sheet_by_name(name).to_python() for cell in row}
+        assert cells & set(words) <= labels, f"{url} says more"
+    assert not any(f'"{question}"' in get("/desk/results.json").get_data(as_text=True) for question in questions)
     return found
 
 
