@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Request, Response, has_request_context, request, session
+from flask import Flask, Request, Response, abort, has_request_context, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -110,10 +110,17 @@ def _blueprints(app: Flask) -> None:
 
     @app.before_request
     def protect() -> None:
-        """A post needs the form's token, but for a respondent's, who has no cookie another site could use."""
+        """A post needs the form's token, but for a respondent's, who has no cookie another site could use. No address and no
+        desk form holds a NUL that a person sent, and not every database takes one."""
+        if "\0" in request.path:
+            abort(404)
         view = app.view_functions.get(request.endpoint or "")
-        if view and app.config["WTF_CSRF_ENABLED"] and getattr(view, "who", ())[:1] != ("respondent",):
+        if not view or getattr(view, "who", ())[:1] == ("respondent",):
+            return
+        if app.config["WTF_CSRF_ENABLED"]:
             csrf.protect()
+        if "%00" in request.environ.get("QUERY_STRING", "") or any("\0" in value for _, value in request.form.items(multi=True)):
+            abort(400)
 
 
 def language() -> str:

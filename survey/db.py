@@ -92,6 +92,10 @@ class _File:
         row: Sequence[Any] | None = self._connection.execute(query, values).fetchone()
         return row
 
+    def close(self) -> None:
+        """Closes it."""
+        self._connection.close()
+
 
 class _Server:
     """A connection to PostgreSQL that only reads. Each query is prepared once and asked through libpq itself: a fifth of a
@@ -123,6 +127,10 @@ class _Server:
         row: Sequence[Any] | None = self._values.load_row(0, tuple) if found.ntuples else None
         return row
 
+    def close(self) -> None:
+        """Closes it."""
+        self._connection.close()
+
     def _checked(self, result: Any) -> Any:
         from psycopg import OperationalError, pq
 
@@ -150,6 +158,7 @@ def look_up(query: str, *values: str | bytes) -> Sequence[Any] | None:
         try:
             row = connection.first(query, values)
         except on.dialect.loaded_dbapi.OperationalError:  # the server was restarted: once more, on a new connection
+            connection.close()
             idle.clear()
             if not again:
                 raise

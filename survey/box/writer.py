@@ -67,7 +67,7 @@ _SQL = {
     }
 }
 _SQL["postgresql"] = {name: text.replace("?", "%s") for name, text in _SQL["sqlite"].items()} | {
-    # one statement spends and drops (%b: bytes go as they are, not as digits); the share lock makes a closing wait for it, or it for the closing
+    # one statement spends and drops; the share lock makes a closing wait for it, or it for the closing. %b: bytes go as they are
     "spend_and_drop": (
         "WITH house AS (SELECT 1 FROM collection WHERE collection=%s AND state=ANY(%s) AND NOT emptied "
         "AND (%s OR closes_at IS NULL OR closes_at > %s) FOR SHARE), "

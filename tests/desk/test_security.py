@@ -219,3 +219,15 @@ def test_the_journals_export_runs_no_formula(year):
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         sheet = archive.read("xl/worksheets/sheet1.xml").decode()
         assert "<f>" not in sheet and "=HYPERLINK(1)" in archive.read("xl/sharedStrings.xml").decode()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_nul_is_no_fault_of_ours(make_app, kind):
+    client = make_app(kind).test_client()
+    token = "A" * 26
+    for path in ("/v/AB%00CDEFG", f"/v/AB%00CDEFG/{token}", "/published/AB%00", "/desk/meeting/A%00", "/v/A/%00"):
+        assert client.get(path).status_code in (302, 404), path
+    assert client.get("/desk/sign-in?then=%00").status_code == 400
+    for path in ("/desk/sign-in", "/v", "/v/ABCDEFGH", "/v/ABCDEFGH/cast", "/v/ABCDEFGH/receipt"):
+        answer = client.post(path, data={"name": "a\0", "password": "b\0", "code": "A\0", "slip": f"A\0{token[2:]}", "nonce": "\0"})
+        assert answer.status_code in (400, 404, 422), path
