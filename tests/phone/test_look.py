@@ -220,6 +220,7 @@ def test_back_and_reload_without_a_script_lose_nothing(app, site, phone):
     page.goto(f"{site}/v/{meeting.name}/{meeting.codes[0].token}")
     page.locator('[name="q.P0.tasks"][value=good]').check(force=True)
     page.locator("#go").click()
+    page.wait_for_url("**/check")
     page.go_back()
     assert page.locator('[name="q.P0.tasks"][value=good]').is_checked()
     page.locator("nav button[lang=en]").click()
