@@ -30,7 +30,7 @@ def urls(app):
         "/desk/today", "/desk/entry", "/desk/entry/scores", "/desk/entry/rates", "/desk/entry/letters", "/desk/entry/assessors",
         *(f"/desk/entry/{name}?banner={banner}" for name in ("visits", "letters", "factors", "days")),
         "/desk/draw", f"/desk/draw/{banner}", "/desk/results", "/desk/results?sequence=member", "/desk/results/captain/P0001",
-        "/desk/what-if?choice.ballot_points=97/87/77/67", "/desk/decisions",
+        "/desk/what-if?choice.ballot_points=97/87/77/67", "/desk/decisions", "/desk/decisions/notice",
     ]  # fmt: skip
 
 
