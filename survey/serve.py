@@ -13,6 +13,7 @@ from survey import access, db
 from survey.schema import collection, cycle
 
 OFFICE = "office"
+LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def prepare(app: Flask) -> None:
@@ -33,7 +34,7 @@ def welcome(app: Flask, *, host: str, port: int) -> str:
     The office's link signs in once within 24 hours; when it is spent, running again prints a new one.
     """
     local = f"http://127.0.0.1:{port}"
-    reach = app.config["PUBLIC_URL"] or (local if host in ("127.0.0.1", "localhost", "::1") else f"http://{own_address()}:{port}")
+    reach = app.config["PUBLIC_URL"] or (local if host in LOCAL else f"http://{own_address()}:{port}")
     sign_in = invitation(app)
     with app.app_context(), db.reading() as connection:
         survey = connection.execute(
@@ -93,4 +94,6 @@ def run(*, host: str, port: int, workers: int) -> None:
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
     command += ["--workers", str(workers), "--blocking-threads", threads, "--backpressure", "512", "--no-access-log"]
     command += ["--log-level", "error", "--respawn-failed-workers", "--factory", "app:create_app"]
+    if host not in LOCAL:
+        os.environ["REACH"] = f"http://{own_address()}:{port}"  # what codes printed at this machine's own screen lead to
     os.execv(sys.executable, command)

@@ -1,6 +1,7 @@
 """Where respondents find a collection: the address in its QR codes."""
 
 import io
+import os
 
 import qrcode
 import qrcode.image.svg
@@ -9,10 +10,14 @@ from markupsafe import Markup
 
 from survey.box.collection import Collection
 
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
 
 def site() -> str:
-    """What every printed and shown address begins with."""
-    return str(current_app.config["PUBLIC_URL"] or request.url_root).rstrip("/")
+    """What every printed and shown address begins with: what the office set, else where this page was asked for; at the server's own
+    screen, which no phone can reach by that name, the server's address in its network."""
+    reach = os.environ.get("REACH", "") if request.host.rpartition(":")[0] in LOOPBACK else ""
+    return str(current_app.config["PUBLIC_URL"] or reach or request.url_root).rstrip("/")
 
 
 def address(house: Collection) -> str:

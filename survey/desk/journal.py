@@ -92,6 +92,8 @@ def deed_names() -> dict[str, str]:
         "collection.seal": _("封箱"),
         "collection.void": _("作废"),
         "collection.purge": _("清除试投"),
+        "slip.print": _("打印测评码"),
+        "slip.download": _("下载打印件"),
         "slip.replace": _("换损坏的测评码"),
         "slip.exchange": _("手机码换纸票"),
         "score.enter": _("录入分数"),
@@ -109,6 +111,12 @@ def deed_names() -> dict[str, str]:
         "material.remove": _("删去材料"),
         "questionnaire.add": _("上传问卷"),
         "questionnaire.score": _("设定问卷计分"),
+        "paper.read": _("读纸票"),
+        "paper.cast": _("纸票投进票箱"),
+        "paper.discard": _("丢弃一批纸票"),
+        "paper.unseal": _("打开封存的原件"),
+        "backup.save": _("备份"),
+        "backup.load": _("恢复备份"),
     }
 
 

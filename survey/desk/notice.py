@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from datetime import date
 
-from flask import Response, abort, render_template, request
+from flask import abort, render_template, request
 from flask_babel import gettext as _
 
 from survey import db, roster
 from survey.access import allowed
 from survey.desk import blueprint
-from survey.desk.cycle import this
 from survey.desk.results import READERS, Decisions, grade_of, grades, read_year
 from survey.desk.words import language, position_name
 from survey.year.scoring import Reckoned
@@ -35,36 +34,15 @@ def notice() -> str:
     """What the notice needs, how long it hangs, and what is still undecided."""
     year, decided = read_year()
     rule = year.rulebook.notice or abort(404)
-    given = _given()
+    said = given()
     return render_template(
         "desk/notice.html",
-        given=given,
-        end=workday.notice_end(given["start"], rule),
+        given=said,
+        end=workday.notice_end(said["start"], rule),
         days=rule.working_days,
         lacking=lacking(year, decided),
         lists=listed(year, decided),
     )
-
-
-@blueprint.get("/decisions/notice.pdf")
-@allowed(*READERS)
-def notice_pdf() -> Response:
-    """The notice on paper; 409 while a grade is undecided or missing."""
-    from survey.paper import press
-
-    year, decided = read_year()
-    rule = year.rulebook.notice or abort(404)
-    open_ = lacking(year, decided)
-    if open_:
-        return Response("\n".join(open_), status=409, mimetype="text/plain; charset=utf-8")
-    given = _given()
-    with db.reading() as connection:
-        demo = this(connection).demo
-    made = press.pdf(
-        "reports/notice.html", _, year=year.outcome.year, source=year.rulebook.source, given=given, lists=listed(year, decided),
-        end=workday.notice_end(given["start"], rule), days=rule.working_days, demo=demo, lang=language(),
-    )  # fmt: skip
-    return Response(made, mimetype="application/pdf", headers={"Content-Disposition": "inline; filename=notice.pdf"})
 
 
 def lacking(year: Reckoned, decided: Decisions) -> list[str]:
@@ -101,11 +79,11 @@ def listed(year: Reckoned, decided: Decisions) -> list[tuple[str, bool, list[Lis
     return found
 
 
-def _given() -> dict[str, str]:
+def given() -> dict[str, str]:
     """What the form says; the notice starts today unless it says another day. A day that is none is a fault of the address."""
-    given = {name: " ".join(request.args.get(name, "").split())[:200] for name in GIVEN}
+    found = {name: " ".join(request.args.get(name, "").split())[:200] for name in GIVEN}
     try:
-        given["start"] = date.fromisoformat(given["start"] or date.today().isoformat()).isoformat()
+        found["start"] = date.fromisoformat(found["start"] or date.today().isoformat()).isoformat()
     except ValueError:
         abort(422)
-    return given
+    return found

@@ -1,17 +1,21 @@
 """Papers without codes: posters, specimens, the key's envelope, the assessors' sheet, sheets of points, the records."""
 
-from flask import Response, abort, request
+from flask import Response, abort, redirect, request, url_for
 from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
 
 from survey import access, db, job, roster
 from survey.access import allowed
 from survey.box import collection as collections
-from survey.box import fragment
+from survey.box import fragment, merkle
+from survey.desk import notice, results
+from survey.desk.address import site
 from survey.desk.cycle import rules, this
 from survey.desk.words import language, position_name
 from survey.paper import blueprint, house, printing, tally_sheet
 from survey.paper.home import pdf
 from survey.paper.house import DESK
+from tally import workday
 
 
 @blueprint.get("/<collection>/poster.pdf")
@@ -22,7 +26,7 @@ def poster(collection: str) -> Response:
 
     here = house.find(collection)
     size = "A3" if request.args.get("size") == "A3" else "A4"
-    address = f"{house.site()}/v/{here.collection}"
+    address = f"{site()}/v/{here.collection}"
     return pdf(
         press.pdf("paper/poster.html", _, house=here, size=size, address=address, link=here.mode == "link"), f"poster-{size}"
     )
@@ -107,6 +111,30 @@ def points_sheet(name: str) -> Response:
     )
 
 
+# ---- the office's papers -------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/notice.pdf")
+@allowed(*results.READERS)
+def notice_pdf() -> AnyResponse:
+    """公示: the proposed grades without scores (D-26); back to its page, which says why not, while a grade is undecided."""
+    from survey.paper import press
+
+    year, decided = results.read_year()
+    rule = year.rulebook.notice or abort(404)
+    if notice.lacking(year, decided):
+        return redirect(url_for("desk.notice"))
+    given = notice.given()
+    with db.reading() as connection:
+        demo = this(connection).demo
+    made = press.pdf(
+        "reports/notice.html", _, year=year.outcome.year, source=year.rulebook.source, given=given,
+        lists=notice.listed(year, decided), end=workday.notice_end(given["start"], rule), days=rule.working_days, demo=demo,
+        lang=language(),
+    )  # fmt: skip
+    return pdf(made, "notice")
+
+
 # ---- the records ---------------------------------------------------------------------------------------------------
 
 
@@ -128,8 +156,9 @@ def tally_pdf(collection: str) -> Response:
 
     found = _record(collection)
     made = press.pdf(
-        "reports/tally_sheet.html", _, sheet=found, by_subject=tally_sheet.by_subject, reason_name=tally_sheet.reason_name
-    )
+        "reports/tally_sheet.html", _, sheet=found, by_subject=tally_sheet.by_subject, reason_name=tally_sheet.reason_name,
+        short=merkle.short,
+    )  # fmt: skip
     return pdf(made, f"tally-{collection}")
 
 

@@ -11,6 +11,7 @@ from survey.access import allowed
 from survey.box import collection as collections
 from survey.box import keys, officers
 from survey.box.collection import Collection
+from survey.desk.address import site
 from survey.desk.words import language
 from survey.job import Job
 from survey.paper import batch, blueprint, cast, house, printing
@@ -124,7 +125,7 @@ def print_codes(collection: str, medium: str) -> AnyResponse:
     started = job.start(
         house.app(), kind=kind, subject=collection, account=access.me().account,
         total=sum(counts.values()), once=once if once.isalnum() and len(once) == 16 else "", counts=counts,
-        language=printed if printed in ("zh", "en") else language(), printed=printed, site=house.site(),
+        language=printed if printed in ("zh", "en") else language(), printed=printed, site=site(),
     )  # fmt: skip
     return redirect(url_for("paper.show_job", name=started.job))
 
@@ -156,7 +157,7 @@ def exchange(collection: str) -> AnyResponse:
     app = house.app()
     try:
         made = printing.exchange(
-            app, here, request.form.get("code", ""), medium=medium, by=access.me().account, site=house.site()
+            app, here, request.form.get("code", ""), medium=medium, by=access.me().account, site=site()
         )
     except (ValueError, job.Failed) as fault:
         flash(str(fault), "error")

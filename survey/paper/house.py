@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from flask import Flask, abort, current_app, request
+from flask import Flask, abort, current_app
 from flask_babel import gettext as _
 
 from survey import access, db
@@ -42,11 +42,6 @@ def not_third(here: Collection, typists: Sequence[str]) -> str:
 def instance() -> Path:
     """The folder of local data."""
     return Path(current_app.config["INSTANCE"])
-
-
-def site() -> str:
-    """Where printed codes lead: PUBLIC_URL, else the address this page was asked for by."""
-    return str(current_app.config["PUBLIC_URL"] or request.url_root).rstrip("/")
 
 
 def app() -> Flask:

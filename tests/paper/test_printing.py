@@ -194,3 +194,16 @@ def test_the_self_made_codes_of_a_link_prove_themselves(desk_app):
     other = ("0" if code[-1] != "0" else "1").join([code[:-1], ""])
     assert printing.is_self_made(keys, code) and not printing.is_self_made(keys, other)
     assert batch.link_nonce(keys, code) == batch.link_nonce(keys, printing.dashed(code).lower())
+
+
+def test_codes_printed_at_the_servers_own_screen_lead_to_where_phones_find_it(make_app, monkeypatch):
+    from survey.desk.address import site
+
+    app = make_app("sqlite")
+    monkeypatch.setenv("REACH", "http://192.0.2.7:8000")
+    for host, leads in (("127.0.0.1:8000", "http://192.0.2.7:8000"), ("localhost:8000", "http://192.0.2.7:8000"), ("example.org", "http://example.org")):
+        with app.test_request_context(base_url=f"http://{host}/"):
+            assert site() == leads
+    app.config["PUBLIC_URL"] = "https://example.org"
+    with app.test_request_context(base_url="http://127.0.0.1:8000/"):
+        assert site() == "https://example.org"
