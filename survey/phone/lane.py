@@ -113,6 +113,8 @@ def _fields(environ: Environ) -> dict[str, list[str]] | None:
         return None
     body = environ["wsgi.input"].read(int(length))
     environ["wsgi.input"] = io.BytesIO(body)
+    if len(body) != int(length):  # the line broke on the way: half a ballot is none
+        return None
     found: dict[str, list[str]] = {}
     try:
         for name, value in _pairs(body.decode()):

@@ -137,6 +137,24 @@ def test_a_post_that_was_handed_over_is_read_again(hall):
     assert answer.get_json()["status"] == "cast"
 
 
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+def test_a_post_cut_off_on_the_way_casts_nothing(hall, accept):
+    nonce = nonce_of(hall.lane("GET", f"/v/{hall.name}/{hall.codes[0].token}")[2])
+    asked = environ("POST", f"/v/{hall.name}/cast", accept=accept)
+    whole = urlencode({"slip": hall.codes[0].token, "nonce": nonce, **marks(hall)}).encode()
+    said = []
+    for sent in (whole[: whole.rindex(b"&")], whole):
+        given = asked | {"wsgi.input": io.BytesIO(sent), "CONTENT_LENGTH": str(len(whole))}
+        said.append(_status(hall.app, given))
+    assert said[0].startswith("400") and said[1].startswith("200")
+
+
+def _status(app, given):
+    said = []
+    list(app.wsgi_app(given, lambda status, _headers, _=None: said.append(status)))
+    return said[0]
+
+
 def test_a_hall_that_begins_makes_the_form_once(hall, monkeypatch):
     made, real = [], page.render_template
 
