@@ -35,7 +35,9 @@ class Lane:
         self._further: Served = app.wsgi_app
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        """Answers a plain request; hands over any other."""
+        """Answers a plain request; hands over any other. A body counts by its length: a server that only says that it ended
+        does not say whether the line broke."""
+        environ.pop("wsgi.input_terminated", None)
         way = _way(environ)
         if way:
             found = None
