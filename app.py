@@ -13,7 +13,7 @@ from typing import Any
 
 from flask import Flask, Request, Response, abort, has_request_context, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from survey import cli
 
@@ -129,7 +129,7 @@ def language() -> str:
         return "zh"
     try:
         asked = request.args.get("lang") or request.form.get("lang", "")
-    except RequestEntityTooLarge:  # the page that says so has a language too
+    except (RequestEntityTooLarge, ClientDisconnected):  # the page that says so has a language too
         asked = ""
     if asked not in LANGUAGES and "desk-form" in request.environ.get("HTTP_COOKIE", ""):
         asked = session.get("lang", "")
