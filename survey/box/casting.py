@@ -150,6 +150,8 @@ def cast_batch(*, collection: Collection, form: Form, ballots: Sequence[Ballot],
 def _refusal(house: Collection, keys: key_store.Keys, ballot: Ballot, source: str) -> tuple[str | None, Slip | None]:
     if not _NONCE.fullmatch(ballot.nonce) or not _bound(house, keys, ballot.nonce):
         return ("not_open" if house.state == "draft" else "closed" if house.state in ("sealed", "void") else "bad_nonce"), None
+    if house.state == "open" and not keys.has("public"):  # a voiding that was cut off destroyed the keys: nothing could be read
+        return "stopped", None
     if house.mode == "link" or house.state == "sealed":  # the seal destroyed the slips' key: the writer looks for the receipt
         return None, None
     found = ballot.slip

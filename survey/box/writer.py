@@ -226,7 +226,8 @@ class Store:
                 group.run("received", name, mark.host(), number)
             self._noted(group.noted, pending)
             transaction.commit()
-        for name, state in pending.items():
+        for name in {*pending, *group.noted}:  # what was begun and not stored is taken back
+            state = pending.get(name, self.marks[name][0])
             self.marks[name] = (state, state)
             mark.write(self._mark(name), state, state, durable=False)
         return [{"status": answers[at]} for at in range(len(rows))]

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import func, select
 
 from survey import db
-from survey.box import casting, mark, writer
+from survey.box import casting, keys, mark, writer
 from survey.schema import box, slip
 
 from .meeting import opened
@@ -88,6 +88,15 @@ def test_a_mark_counts_what_was_stored_not_what_was_tried(app, monkeypatch):
     with db.reading() as connection:
         held = writer.stored(connection, meeting.name)
     assert held.ballots == 2 and mark.read(mark.path(meeting.instance / "keys" / meeting.name)) == (held, held)
+    assert [each["status"] for each in store.commit(handed[:1])] == ["again"]
+    assert mark.read(mark.path(meeting.instance / "keys" / meeting.name)) == (held, held)
+
+
+def test_where_the_keys_are_gone_no_ballot_is_taken(app):
+    meeting = opened(app)
+    keys.of(meeting.instance, meeting.name).destroy(*keys.NAMES)  # a voiding killed before its commit
+    assert meeting.vote(0, nonce=f"{0:032x}.{0:016x}").status in ("stopped", "bad_nonce", "unknown")
+    assert stored(meeting) == (set(), 0)
 
 
 def test_where_the_disk_takes_no_mark_nothing_is_stored(app, monkeypatch):
