@@ -233,6 +233,7 @@ def subject_pdf(sequence: str, subject: str) -> Response:
         grades=grades(year.rulebook),
         choices=chosen(year.rulebook),
         tree=Markup(step.html(row.step, language=language(), opened=99)),
+        **labels(),
     )
     pdf = weasyprint.HTML(string=page, url_fetcher=_nothing, base_url=None).write_pdf()
     return Response(pdf, mimetype="application/pdf", headers={"Content-Disposition": "inline; filename=explanation.pdf"})
