@@ -150,8 +150,6 @@ def cast_batch(*, collection: Collection, form: Form, ballots: Sequence[Ballot],
 def _refusal(house: Collection, keys: key_store.Keys, ballot: Ballot, source: str) -> tuple[str | None, Slip | None]:
     if not _NONCE.fullmatch(ballot.nonce) or not _bound(house, keys, ballot.nonce):
         return ("not_open" if house.state == "draft" else "closed" if house.state in ("sealed", "void") else "bad_nonce"), None
-    if house.state == "open" and not keys.has("public"):  # a voiding that was cut off destroyed the keys: nothing could be read
-        return "stopped", None
     if house.mode == "link" or house.state == "sealed":  # the seal destroyed the slips' key: the writer looks for the receipt
         return None, None
     found = ballot.slip
@@ -193,7 +191,7 @@ def _row(
         "mac": "",
     }
     if not keys.has("public"):
-        return row  # ended: the writer only says so, or finds the receipt
+        return row  # ended, or a voiding was cut off: the writer only says so, or finds the receipt
     ciphertext = keys.seal(content)
     row["ciphertext"] = ciphertext.hex()
     row["mac"] = keys.mac("ballot", house.collection, receipt.encode(), ciphertext).hex()

@@ -9,6 +9,7 @@ import hashlib
 import os
 import socket
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -67,15 +68,27 @@ def put(file: Path, confirmed: State, pending: State) -> int:
     """Writes both states and returns the open file: they are on the disk after its `fdatasync`."""
     body = _RECORD.pack(confirmed.ballots, confirmed.total.to_bytes(32), pending.ballots, pending.total.to_bytes(32), b"")
     record = (body[:-32] + hashlib.sha256(body[:-32]).digest()).ljust(SIZE, b"\x00")
-    new = False
     try:
         handle = os.open(file, os.O_WRONLY)
     except FileNotFoundError:
-        new, handle = True, os.open(file, os.O_WRONLY | os.O_CREAT, 0o600)
+        return _made(file, record)
     try:
         os.pwrite(handle, record, 0)
-        if new:
-            sync_folder(file.parent)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _made(file: Path, record: bytes) -> int:
+    """A host's first mark: it has its name only when it is whole on the disk, or a box killed here would never open again."""
+    part = file.with_name(f".{file.name}")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.pwrite(handle, record, 0)
+        os.fdatasync(handle)
+        os.replace(part, file)
+        sync_folder(file.parent)
     except OSError:
         os.close(handle)
         raise
@@ -93,6 +106,13 @@ def read(file: Path) -> tuple[State, State]:
     return State(ballots, int.from_bytes(total)), State(pending_ballots, int.from_bytes(pending_total))
 
 
-def agrees(folder: Path, found: State) -> bool:
-    """Whether what the database holds equals the marks of all hosts together, each confirmed or pending."""
-    return any(sum(each, State()) == found for each in product(*(set(read(file)) for file in sorted(folder.glob("mark-*")))))
+def states(folder: Path) -> dict[str, set[State]]:
+    """By host what its mark allows. Raises MarkFault."""
+    return {file.name: set(read(file)) for file in folder.glob("mark-*")}
+
+
+def agrees(found: State, *seen: Mapping[str, set[State]]) -> bool:
+    """Whether what the database holds equals the marks of all hosts together, each confirmed or pending. Where others store
+    meanwhile, `seen` is what the marks said before the database was read, and after."""
+    hosts = [set().union(*(each.get(host, {State()}) for each in seen)) for host in set().union(*seen)]
+    return any(sum(each, State()) == found for each in product(*hosts))

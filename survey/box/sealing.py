@@ -109,7 +109,7 @@ def check(connection: Connection, instance: Path, house: Collection, *, without:
         found.append(Evidence(check="remark", text=_("%(n)s 条留言的校验码不符：被改动、掉换或伪造", n=odd)))
     stored = writer.stored(connection, house.collection)
     try:
-        if not mark.agrees(keys.folder, stored):
+        if not mark.agrees(stored, mark.states(keys.folder)):
             noted = sum((mark.read(file)[0] for file in keys.folder.glob("mark-*")), mark.State())
             text = _(
                 "票箱里有 %(stored)s 张票，标记记的是 %(noted)s 张，或内容不同：有票被增加、删除、掉换，或数据库被退回到从前",
@@ -201,7 +201,7 @@ def finish(engine: Engine, instance: Path, name: str) -> Mapping[str, Any]:
             raise Broken([Evidence(check="read_back", text=differs)])
     compact(engine, name)
     keys = key_store.of(instance, name)
-    marks = [path.name for path in keys.folder.glob("mark-*")] if keys.folder.exists() else []
+    marks = [path.name for path in keys.folder.glob("*mark-*")] if keys.folder.exists() else []
     keys.destroy("secret.json", "mac", "sign", "nonce", "slip", "public", *marks)
     key_store.of_paper(instance, name).destroy("key")  # what was scanned or keyed and never cast can be read no more
     with db.deed(engine) as connection:

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import random
 import selectors
 import socket
 import struct
@@ -26,7 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, literal, select, union_all
 from sqlalchemy.exc import DBAPIError
 
 from survey import db
@@ -60,6 +61,7 @@ _SQL = {
         "spend": "UPDATE slip SET state='spent' WHERE collection=? AND qr=? AND state='unspent'",
         "drop": "INSERT OR IGNORE INTO box (collection,receipt,ciphertext,mac,tag) VALUES (?,?,?,?,?)",
         "remark": "INSERT INTO remark (collection,remark,ciphertext,mac) VALUES (?,?,?,?)",
+        "own": "SELECT received FROM received WHERE collection=? AND host=?",
         "received": (
             "INSERT INTO received VALUES (?,?,?) "
             "ON CONFLICT (collection,host) DO UPDATE SET received=received.received+excluded.received"
@@ -288,7 +290,9 @@ class Store:
         state = group.state(name)
         if state not in (("open", "closing") if ballot.late else ("open",)):
             return "not_open" if state in (None, "draft") else "closed"
-        if name not in self.marks and name not in group.stopped and not self._begin(group.connection, name):
+        if not ballot.content[0]:
+            return "closed"  # nobody could seal it: its keys are gone
+        if name not in self.marks and name not in group.stopped and not self._begin(group, name):
             group.stopped.add(name)  # looked at once a commit: it reads the whole box
         return None if name in self.marks else "stopped"
 
@@ -334,24 +338,23 @@ class Store:
             return "void"
         return "closed" if of_slip == "unspent" and state != "open" else "unknown"
 
-    def _begin(self, connection: Connection, name: str) -> bool:
+    def _begin(self, group: Group, name: str) -> bool:
         """Compares database and mark once, when this process first meets a collection."""
         folder = self.instance / "keys" / name
+        group.run("received", name, mark.host(), 0)  # waits for a commit a killed writer of this host left under way
         try:
-            for again in range(5):  # another host may be between its mark and its commit
-                if mark.agrees(folder, stored(connection, name)):
+            for again in range(10):  # other hosts may store meanwhile
+                before = mark.states(folder)
+                if mark.agrees(stored(group.connection, name), before, mark.states(folder)):
                     break
-                if again == 4 or connection.dialect.name == "sqlite":
+                if again == 9 or group.dialect == "sqlite":
                     return False
-                time.sleep(0.05)
+                time.sleep(random.uniform(0, 0.05))
             confirmed, pending = mark.read(self._mark(name))
         except mark.MarkFault:
             return False
-        if confirmed != pending:  # this host's last commit: did it happen?
-            others = [mark.read(file) for file in folder.glob("mark-*") if file != self._mark(name)]
-            rest = sum((each[0] for each in others), mark.State())
-            if confirmed + rest != stored(connection, name):
-                confirmed = pending
+        if group.one("own", name, mark.host()) == pending.ballots:  # counted in the same commit: the last one happened
+            confirmed = pending
         self.marks[name] = (confirmed, confirmed)
         return True
 
@@ -364,12 +367,10 @@ def _now() -> str:
 
 
 def stored(connection: Connection, name: str) -> mark.State:
-    """What the database holds of a collection: ballots, and the sum of all MACs."""
-    total = mark.State()
-    for table in (box, remark):
-        macs = [bytes(row.mac) for row in connection.execute(select(table.c.mac).where(table.c.collection == name))]
-        total = total.plus(macs, len(macs) if table is box else 0)
-    return total
+    """What the database holds of a collection at one moment: ballots, and the sum of all MACs."""
+    of = [select(table.c.mac, literal(table is box)).where(table.c.collection == name) for table in (box, remark)]
+    rows = connection.execute(union_all(*of)).all()
+    return mark.State().plus([bytes(mac) for mac, _ in rows], sum(ballot for _, ballot in rows))
 
 
 # ---- the process ---------------------------------------------------------------------------------------------------
@@ -596,9 +597,12 @@ class _Line:
             except TimeoutError:
                 self.close()
                 break
-            except (ConnectionError, OSError):
+            except OSError:
                 self.close()
                 time.sleep(0.02)
+            except BaseException:  # the answer that comes is nobody's now
+                self.close()
+                raise
         return None
 
     def close(self) -> None:

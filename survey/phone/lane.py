@@ -53,10 +53,12 @@ class Lane:
 def _way(environ: Environ) -> Callable[[Environ], Page | None] | None:
     """Who may answer a request: by its method and address alone."""
     parts = environ["PATH_INFO"].split("/")
-    if len(parts) != 4 or parts[1] != "v" or environ.get("QUERY_STRING") or "desk-form" in environ.get("HTTP_COOKIE", ""):
+    if len(parts) != 4 or parts[:2] != ["", "v"] or environ.get("QUERY_STRING") or "desk-form" in environ.get("HTTP_COOKIE", ""):
+        return None
+    if len(environ.get("HTTP_HOST", "")) > 63 or "HTTP_TRANSFER_ENCODING" in environ:
         return None
     if environ["REQUEST_METHOD"] == "GET":
-        return _form if len(parts[3]) == slips.TOKEN else None
+        return _form if len(parts[3]) == slips.TOKEN and environ.get("CONTENT_LENGTH") in (None, "", "0") else None
     if environ["REQUEST_METHOD"] == "POST":
         return {"cast": _cast, "receipt": _receipt}.get(parts[3])
     return None

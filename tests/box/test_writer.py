@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -42,6 +43,16 @@ def stored(meeting):
         return receipts, connection.execute(select(func.count()).select_from(slip).where(*at)).scalar_one()
 
 
+def caught(meeting, monkeypatch, *votes):
+    """The rows these votes would hand to the writer."""
+    handed = []
+    with monkeypatch.context() as here:
+        here.setattr(writer, "store", lambda url, instance, rows, **_more: handed.extend(rows) or [{"status": "busy"}] * len(rows))
+        for at in votes:
+            meeting.vote(at)
+    return handed
+
+
 def persist(meeting, at):
     """A voter who sends the same answer until there is a word; what was said in the end."""
     nonce = casting.new_nonce(meeting.name)
@@ -54,9 +65,7 @@ def persist(meeting, at):
 
 def test_an_acknowledgement_comes_after_mark_and_ballot_are_on_the_disk(app, monkeypatch):
     meeting = opened(app)
-    handed = []
-    monkeypatch.setattr(writer, "store", lambda url, instance, rows, **kw: handed.extend(rows) or [{"status": "busy"}] * len(rows))
-    meeting.vote(0)
+    handed = caught(meeting, monkeypatch, 0)
     engine = app.extensions["engine"]
     settings = {"sqlite": {"synchronous": 2, "journal_mode": "wal"}, "postgresql": {"synchronous_commit": "on"}}
     asks = {"sqlite": "PRAGMA %s", "postgresql": "SHOW %s"}[engine.dialect.name]
@@ -71,7 +80,7 @@ def test_an_acknowledgement_comes_after_mark_and_ballot_are_on_the_disk(app, mon
 
     monkeypatch.setattr(os, "fdatasync", slow)
     assert store.commit(handed) == [{"status": "cast"}]
-    assert synced == [0]  # the mark once, while nobody sees the ballot yet
+    assert synced == [0, 0]  # a first mark twice (before it has its name, and after), while nobody sees the ballot yet
     with engine.connect() as connection:  # and the commit itself waits for the disk: FULL in WAL is one fdatasync a commit
         for name, value in settings[engine.dialect.name].items():
             assert connection.exec_driver_sql(asks % name).scalar() == value
@@ -79,10 +88,7 @@ def test_an_acknowledgement_comes_after_mark_and_ballot_are_on_the_disk(app, mon
 
 def test_a_mark_counts_what_was_stored_not_what_was_tried(app, monkeypatch):
     meeting = opened(app)
-    handed = []
-    monkeypatch.setattr(writer, "store", lambda url, instance, rows, **kw: handed.extend(rows) or [{"status": "busy"}] * len(rows))
-    for at in (0, 1, 0):
-        meeting.vote(at)
+    handed = caught(meeting, monkeypatch, 0, 1, 0)
     store = writer.Store(app.extensions["engine"], meeting.instance)
     assert [each["status"] for each in store.commit(handed)] == ["cast", "cast", "already_used"]
     with db.reading() as connection:
@@ -92,18 +98,102 @@ def test_a_mark_counts_what_was_stored_not_what_was_tried(app, monkeypatch):
     assert mark.read(mark.path(meeting.instance / "keys" / meeting.name)) == (held, held)
 
 
-def test_where_the_keys_are_gone_no_ballot_is_taken(app):
+def test_where_a_voiding_was_cut_off_no_ballot_is_taken(app):
+    meeting = opened(app, mode="link", kind="opinion")
+    voice = meeting.form.instrument.voices[0].id
+    keys.of(meeting.instance, meeting.name).destroy(*keys.NAMES)  # and killed before its commit: the state is still open
+    outcome = meeting.vote(0, voice=voice, nonce=f"{7:032x}")
+    assert (outcome.status, outcome.receipt) == ("closed", None) and stored(meeting) == (set(), 0)
+
+
+def test_a_first_mark_that_was_cut_off_stops_nothing(app, monkeypatch):
     meeting = opened(app)
-    keys.of(meeting.instance, meeting.name).destroy(*keys.NAMES)  # a voiding killed before its commit
-    assert meeting.vote(0, nonce=f"{0:032x}.{0:016x}").status in ("stopped", "bad_nonce", "unknown")
-    assert stored(meeting) == (set(), 0)
+    handed = caught(meeting, monkeypatch, 0)
+    store = writer.Store(app.extensions["engine"], meeting.instance)
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "pwrite", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            store.commit(handed)
+    store.forget()
+    assert store.commit(handed) == [{"status": "cast"}]
+    assert not list((meeting.instance / "keys" / meeting.name).glob(".mark-*"))
+
+
+def test_a_writer_knows_its_last_commit_whatever_other_hosts_left(app, monkeypatch):
+    meeting = opened(app)
+    handed = caught(meeting, monkeypatch, 0, 1, 2, 3)
+    engine = app.extensions["engine"]
+
+    def commit(host, row):
+        with monkeypatch.context() as here:
+            here.setattr(mark, "host", lambda: host)
+            return writer.Store(engine, meeting.instance).commit([row])[0]["status"]
+
+    def cut_off(*_args, **_more):
+        """A confirmation that never came: its writer was killed after the commit."""
+
+    with monkeypatch.context() as killed:
+        killed.setattr(mark, "write", cut_off)
+        assert commit("one", handed[0]) == "cast"
+        assert commit("two", handed[1]) == "cast"
+        assert commit("two", handed[1]) == "again"  # its mark still says: perhaps one more
+    assert [commit("two", handed[2]), commit("one", handed[3])] == ["cast", "cast"]
+    with db.reading() as connection:
+        held = writer.stored(connection, meeting.name)
+    assert held.ballots == 4 and mark.agrees(held, mark.states(meeting.instance / "keys" / meeting.name))
+
+
+def test_a_commit_the_server_still_makes_is_waited_for(make_app):
+    app = make_app("postgresql")
+    with app.app_context():
+        meeting = opened(app)
+        nonces = [casting.new_nonce(meeting.name) for _ in range(4)]
+        assert meeting.vote(0, nonce=nonces[0]).status == "cast"
+        said = []
+
+        def standby(name):
+            """A standby the server waits for at each commit stands for a slow disk."""
+            with db.engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql(f"ALTER SYSTEM SET synchronous_standby_names='{name}'")
+                connection.exec_driver_sql("SELECT pg_reload_conf()")
+
+        def voter():
+            with app.app_context():
+                said.append(persist(meeting, 1).status)
+
+        standby("nobody")
+        try:
+            time.sleep(0.3)
+            one = threading.Thread(target=voter)
+            one.start()
+            time.sleep(0.5)
+            os.kill(writer_of(meeting), signal.SIGKILL)
+            time.sleep(1.5)  # the answer is sent again, to a new writer
+        finally:
+            standby("")
+        one.join()
+        assert said[0] in ("cast", "again") and meeting.vote(2, nonce=nonces[2]).status == "cast"
+        os.kill(writer_of(meeting), signal.SIGKILL)
+        time.sleep(0.2)
+        assert meeting.vote(3, nonce=nonces[3]).status == "cast"
+        meeting.close()
+        assert meeting.seal()["closing"]["returned"] == 4
+
+
+def test_after_an_error_nobody_gets_the_answer_of_another(app, monkeypatch):
+    meeting = opened(app)
+    assert meeting.vote(0).status == "cast"
+    with monkeypatch.context() as broken:
+        broken.setattr(writer, "_receive", Mock(side_effect=MemoryError))
+        with pytest.raises(MemoryError):
+            meeting.vote(1)
+    assert meeting.vote(0).status == "already_used"
+    assert meeting.vote(2).status == "cast"
 
 
 def test_where_the_disk_takes_no_mark_nothing_is_stored(app, monkeypatch):
     meeting = opened(app)
-    handed = []
-    monkeypatch.setattr(writer, "store", lambda url, instance, rows, **kw: handed.extend(rows) or [{"status": "busy"}] * len(rows))
-    meeting.vote(0)
+    handed = caught(meeting, monkeypatch, 0)
     store = writer.Store(app.extensions["engine"], meeting.instance)
     with monkeypatch.context() as broken:
         broken.setattr(os, "fdatasync", Mock(side_effect=OSError(28, "No space left on device")))
@@ -243,46 +333,41 @@ def test_a_stuck_writer_is_told_in_time_and_nothing_counts_twice(app):
     assert len(receipts) == spent == 2
 
 
-def test_a_full_disk_is_an_honest_failure_and_the_slip_stays_unspent(make_app):
-    app = make_app("sqlite")
-    with app.app_context():
-        meeting = opened(app)
-        assert meeting.vote(0).status == "cast"
-        pid = writer_of(meeting)
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
-        nonce = casting.new_nonce(meeting.name)
+@contextmanager
+def full_file(meeting):
+    """The writer may make no file longer."""
+    pid = writer_of(meeting)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+    yield
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+@contextmanager
+def full_server(_meeting):
+    """What a server says that cannot extend a table's file."""
+    with db.deed() as connection:
+        connection.exec_driver_sql(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
+        )
+        connection.exec_driver_sql("CREATE TRIGGER full_disk BEFORE INSERT ON box FOR EACH ROW EXECUTE FUNCTION full_disk()")
+    yield
+    with db.deed() as connection:
+        connection.exec_driver_sql("DROP TRIGGER full_disk ON box")
+
+
+def test_a_full_disk_is_an_honest_failure_and_the_slip_stays_unspent(app):
+    meeting = opened(app)
+    assert meeting.vote(0).status == "cast"
+    pid, nonce = writer_of(meeting), casting.new_nonce(meeting.name)
+    with (full_file if app.extensions["engine"].dialect.name == "sqlite" else full_server)(meeting):
         assert meeting.vote(1, nonce=nonce).status == "busy"
         assert casting.look(meeting.name, meeting.codes[1].token).status == "ready"  # unspent
         receipts, spent = stored(meeting)
         assert len(receipts) == spent == 1 and writer_of(meeting) == pid
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        assert meeting.vote(1, nonce=nonce).status == "cast"
-        meeting.close()
-        assert meeting.seal()["closing"]["returned"] == 2
-
-
-def test_a_full_disk_of_the_server_is_an_honest_failure_and_the_slip_stays_unspent(make_app):
-    app = make_app("postgresql")
-    with app.app_context():
-        meeting = opened(app)
-        assert meeting.vote(0).status == "cast"
-        pid = writer_of(meeting)
-        with db.deed() as connection:  # what the server says when it cannot extend a table's file
-            connection.exec_driver_sql(
-                "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-                "RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$"
-            )
-            connection.exec_driver_sql("CREATE TRIGGER full_disk BEFORE INSERT ON box FOR EACH ROW EXECUTE FUNCTION full_disk()")
-        nonce = casting.new_nonce(meeting.name)
-        assert meeting.vote(1, nonce=nonce).status == "busy"
-        assert casting.look(meeting.name, meeting.codes[1].token).status == "ready"  # unspent
-        receipts, spent = stored(meeting)
-        assert len(receipts) == spent == 1 and writer_of(meeting) == pid
-        with db.deed() as connection:
-            connection.exec_driver_sql("DROP TRIGGER full_disk ON box")
-        assert meeting.vote(1, nonce=nonce).status == "cast"
-        meeting.close()
-        assert meeting.seal()["closing"]["returned"] == 2
+    assert meeting.vote(1, nonce=nonce).status == "cast"
+    meeting.close()
+    assert meeting.seal()["closing"]["returned"] == 2
 
 
 def test_there_is_never_a_second_writer(app):

@@ -2,14 +2,22 @@
 
 import io
 import json
+import os
 import re
+import signal
+import socket
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
 from app import HEADERS
+from survey.box import casting
 from survey.box import collection as collections
 from survey.phone import page, pages
 from tests.box.meeting import GRADES, opened
@@ -112,6 +120,9 @@ def test_what_is_not_plain_is_handed_over(hall):
     for what, headers in (
         (("GET", f"/v/{hall.name}/{token}", None, "lang=en"), {}),
         (("GET", f"/v/{hall.name}/{token}"), {"cookie": "desk-form=x"}),
+        (("GET", f"/v/{hall.name}/{token}"), {"host": "a" * 300}),
+        (("GET", f"/v/{hall.name}/{token}", {"lang": "en"}), {}),
+        (("GET", f"v/v/{hall.name}/{token}"), {}),
         (("GET", f"/v/{hall.name}/{hall.codes[0].code}"), {}),
         (("GET", f"/v/{hall.name}/{'0' * 26}"), {}),
         (("GET", f"/v/XXXXXXXX/{token}"), {}),
@@ -121,6 +132,7 @@ def test_what_is_not_plain_is_handed_over(hall):
         (("POST", cast, {**sent, field: "superb"}), script),
         (("POST", cast, {**sent, "q.P9.tasks": "good"}), script),
         (("POST", cast, f"{urlencode(sent)}&x=%ff".encode()), script),
+        (("POST", cast, sent), script | {"transfer_encoding": "chunked"}),
         (("POST", cast, urlencode(sent).encode() + b"&x=" + b"y" * 70_000), script),
         (("POST", f"/v/{hall.name}/receipt", {"nonce": nonce}), {}),
     ):  # fmt: skip
@@ -194,3 +206,37 @@ def test_a_copy_sent_after_the_seal_is_known_and_a_group_nobody_asked_for_is_no_
     del sent["voice"]
     again = client.post(cast, data=sent, headers=script).get_json()
     assert again["status"] == "again" and again["receipt"] == first["receipt"]
+
+
+def test_a_served_post_that_breaks_off_stores_nothing(app):
+    meeting = opened(app, people=3)
+    token = meeting.codes[0].token
+    body = urlencode({"slip": token, "nonce": casting.new_nonce(meeting.name), **marks(meeting)}).encode()
+    head = f"POST /v/{meeting.name}/cast HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    head = f"{head}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    served = subprocess.Popen(
+        [sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(port), "--log-level", "error", "--factory", "app:create_app"],
+        cwd=Path(__file__).parents[2], start_new_session=True,
+        env=os.environ | {"INSTANCE": str(app.config["INSTANCE"]), "DATABASE_URL": app.config["DATABASE_URL"]},
+    )  # fmt: skip
+
+    def send(content, *, hang_up=False):
+        for _ in range(200):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=20) as line:
+                line.sendall(head + content)
+                if hang_up:
+                    line.shutdown(socket.SHUT_WR)
+                return b"".join(iter(lambda: line.recv(1 << 16), b""))
+            time.sleep(0.1)
+        raise AssertionError("no server")
+
+    try:
+        cut = send(body[: body.rindex(b"&", 0, len(body) // 2)], hang_up=True)
+        assert b" 200 " not in cut[:20] and casting.received(meeting.name) == 0
+        assert b'"status":"cast"' in send(body) and casting.received(meeting.name) == 1
+    finally:
+        os.killpg(served.pid, signal.SIGTERM)
+        served.wait()
