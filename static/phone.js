@@ -156,6 +156,8 @@ function holds(c, answers, subject) {
     to.appendChild(element('h2', j.text || W.sent)); to.appendChild(element('p', W.receipt)); to.appendChild(element('p', j.receipt.slice(0, 5) + '-' + j.receipt.slice(5), 'code'));
     if (j.qr) { qr.src = j.qr; qr.alt = W.receipt; to.appendChild(qr); }
     to.appendChild(element('p', W.what));
+    const a = element('a', W.published, 'tap');
+    a.href = '/published/' + C; to.appendChild(a);
   }
   outbox();
   if (unsent().length) flush();
@@ -169,7 +171,7 @@ function holds(c, answers, subject) {
   const values = q => inputs(q).filter(i => pick(i) ? i.checked : i.value.trim()).map(i => i.value.trim());
   const screen = q => single ? q : q.closest('.step'), card = s => s.closest('.step');
   const bare = (e, without) => { const c = e.cloneNode(true); all(without, c).forEach(x => x.remove()); return c.textContent.trim(); };
-  let at = 0, now = null, done = false, seen = { open: [], blanks: [], faults: [], fields: {} };
+  let at = 0, now = null, done = false, checked = false, seen = { open: [], blanks: [], faults: [], fields: {} };
   function wrong(q, v) {
     const d = q.dataset, n = Number(v[0]);
     if (d.most && v.length > d.most) return say('most', { n: d.most });
@@ -221,7 +223,7 @@ function holds(c, answers, subject) {
     at = Math.max(0, on.indexOf(now));
     where.hidden = !single || !counted.includes(now);
     where.textContent = where.hidden ? '' : say('at', { n: counted.indexOf(now) + 1, of: counted.length });
-    back.hidden = at === 0; next.hidden = end; go.hidden = !end;
+    back.hidden = at === 0; next.hidden = end; go.hidden = !end && !checked;
     const label = (b, s) => { b.textContent = s && s.dataset.who ? b.dataset.person : b.dataset.step; };
     label(next, on[at + 1]); label(back, on[at - 1]);
   }
@@ -255,7 +257,7 @@ function holds(c, answers, subject) {
   function fresh(asked) { /* asked for by a tap, which the focus follows */
     const bytes = crypto.getRandomValues(new Uint8Array(16));
     form.elements.nonce.value = Array.from(bytes, b => (b + 256).toString(16).slice(1)).join('');
-    kept.drop(draftKey); blank(); done = false; waits = ''; last.classList.remove('done'); offer(false); show(0, Boolean(asked));
+    kept.drop(draftKey); blank(); done = checked = false; waits = ''; last.classList.remove('done'); offer(false); show(0, Boolean(asked));
     if (mine) history.replaceState({ at: 0 }, '');
   }
   const afresh = $('#afresh');
@@ -267,7 +269,7 @@ function holds(c, answers, subject) {
     const by = e.submitter || document.activeElement, to = by && by.getAttribute('formaction');
     if (to) return;
     e.preventDefault();
-    if (next.hidden) review(); else step(at + 1);
+    if (next.hidden || checked) review(); else step(at + 1);
   });
   switches.forEach(b => { if (b.dataset.alt) b.onclick = e => { /* the size changes here, without the network */
     e.preventDefault();
@@ -276,7 +278,7 @@ function holds(c, answers, subject) {
   }; });
   const title = q => bare($('legend,label', q), 'small,.no');
   function review() {
-    walk();
+    walk(); checked = true;
     if (seen.faults.length) { seen.faults.forEach(f => tell(f[0], f[1])); show(seen.open.indexOf(screen(seen.faults[0][0])), true); const i = inputs(seen.faults[0][0])[0]; if (i) i.focus(); return; }
     const n = seen.blanks.length, ul = element('ul', '', 'blanks'), groups = new Map();
     seen.blanks.forEach(q => groups.set(screen(q), (groups.get(screen(q)) || []).concat(title(q))));

@@ -105,6 +105,9 @@ def _page(
         materials = roster.materials(connection, house.cycle, house.banner)
         late = officers.reset_since(connection, house)
     closing = (house.published or {}).get("closing") if house.state == "sealed" else None
+    if closing:  # the seal voids what is unused: what stood before it is what the tally sheet says too
+        states = {(each["medium"], each["group"]): each for each in closing["slips"]}
+        counts = collections.Counts(unspent=closing["unspent"], spent=closing["spent"], void=closing["void"], by=states)
     mine = entered.get(me.account)
     return render_template(
         "desk/meeting.html",

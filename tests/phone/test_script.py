@@ -183,6 +183,23 @@ def test_a_survey_shows_one_question_a_screen_and_counts_what_it_shows(survey, s
     assert ask(page).get_attribute("id") == "q.P1.known" and page.locator("#at").inner_text() == "第 13 题，共 18 题"
 
 
+def test_what_the_check_sent_back_returns_to_it_in_one_tap(survey, site, phone):
+    page = phone()
+    page.goto(f"{site}/v/{survey.name}")
+    page.wait_for_selector("html.js")
+    assert not page.locator("#go").is_visible()
+    to_check(page)
+    assert ask(page).get_attribute("id") == "voice" and page.locator("#next").is_visible()
+    mark(page, "voice", "household")
+    page.locator("#go").click()
+    page.locator("#last .blanks button").nth(2).click()  # a question left blank is a tap away, and so is the way back
+    page.locator("#go").click()
+    send(page)
+    page.locator("#last a[href$='/published/" + survey.name + "']").wait_for()
+    page.locator("#last button.main").click()
+    assert not page.locator("#go").is_visible()  # the next person has not been there
+
+
 def test_a_survey_comes_back_to_its_question(survey, site, phone):
     page = phone()
     page.goto(f"{site}/v/{survey.name}")
