@@ -56,9 +56,9 @@ def test_a_faulty_save_leads_to_the_cell(page, address, desk_app):
     page.get_by_role("button", name="保存").click()
     alert = page.get_by_role("alert")
     assert "应在 0 到 100 之间" in alert.inner_text()
-    assert page.evaluate("document.activeElement.getAttribute('role')") == "alert"
+    page.wait_for_function("document.activeElement.getAttribute('role') === 'alert'")  # the focus comes when the page is whole
     alert.get_by_role("link").click()
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == f"{desk_app.first} 日常督查"
+    page.wait_for_function("name => document.activeElement.getAttribute('aria-label') === name", arg=f"{desk_app.first} 日常督查")
 
 
 def test_a_block_is_pasted_straight_into_the_cells(page, address, desk_app):
