@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-SERVER = ["--interface", "wsgi", "--workers", "2", "--blocking-threads", "8", "--backpressure", "512", "--no-ws"]
+SERVER = ["--interface", "wsgi", "--workers", "2", "--blocking-threads", "16", "--backpressure", "512", "--no-ws"]
 BARE = """
 from flask import Flask
 app = Flask(__name__)

@@ -9,11 +9,11 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from flask_babel import gettext as _
-from sqlalchemy import Boolean, Connection, func, insert, select, update
+from sqlalchemy import Boolean, Connection, Engine, func, insert, select, update
 
 from survey import db, instrument, questionnaire
 from survey.instrument import Form, Rated
@@ -100,44 +100,65 @@ def get(connection: Connection, name: str) -> Collection | None:
 def look(name: str, *, column: str = "qr", digest: bytes = b"") -> tuple[Collection, tuple[bytes, str, str, str] | None] | None:
     """The collection of that id and, where one has this digest in `column` (qr or code), a slip's (qr, voice, medium, state).
 
-    One statement, for what every vote reads; a collection is made anew only when something in its row changed.
+    One statement, for what every vote reads; a collection is made anew only when its row is another.
     """
-    row = db.look_up(_LOOK[column], digest, name)
+    row = db.look_up(_LOOK[column, db.engine().dialect.name], digest, name)
     if row is None:
         return None
-    found = tuple(row[-4:])
-    return _known(tuple(row[:-4])), (bytes(found[0]), *found[1:]) if found[0] is not None else None
+    qr, voice, medium, state = row[:4]
+    return _known(name, tuple(row[4:])), (bytes(qr), voice, medium, state) if qr is not None else None
 
 
 def holding(name: str, receipt: str) -> Collection | None:
     """The collection of that id, where an answer with this receipt is in its box or counted; None where there is none."""
-    row = db.look_up(_HOLDING, name, name, receipt, name, receipt)
-    return _known(tuple(row)) if row else None
+    row = db.look_up(_HOLDING[db.engine().dialect.name], name, name, receipt, name, receipt)
+    return _known(name, tuple(row)) if row else None
 
 
-# Every vote reads all columns but the form, which is long and never changes once it is frozen: of it only whether it is there.
-_COLUMNS = ",".join("c.form IS NOT NULL" if each.name == "form" else f"c.{each.name}" for each in collection.columns)
-_HOLDING = (
-    f"SELECT {_COLUMNS} FROM collection c WHERE c.collection = ? AND EXISTS (SELECT 1 FROM box WHERE collection = ? AND receipt = ? "
-    "UNION ALL SELECT 1 FROM receipt WHERE collection = ? AND receipt = ?)"
-)
+_COLUMNS = [each.name for each in collection.columns]
+# By what one version of a collection's row is told from another. PostgreSQL has a name for each; in SQLite it is the row itself,
+# of whose form, which is long and never changes once it is frozen, only whether it is there.
+_VERSION = {
+    "sqlite": ",".join("c.form IS NOT NULL" if name == "form" else f"c.{name}" for name in _COLUMNS),
+    "postgresql": "c.xmin, c.ctid",
+}
 _LOOK = {
-    column: (
-        f"SELECT {_COLUMNS}, s.qr, s.voice, s.medium, s.state "
+    (column, dialect): (
+        f"SELECT s.qr, s.voice, s.medium, s.state, {version} "
         f"FROM collection c LEFT JOIN slip s ON s.collection = c.collection AND s.{column} = ? WHERE c.collection = ?"
     )
     for column in ("qr", "code")
+    for dialect, version in _VERSION.items()
+}
+_HOLDING = {
+    dialect: (
+        f"SELECT {version} FROM collection c WHERE c.collection = ? AND EXISTS (SELECT 1 FROM box WHERE collection = ? AND receipt = ? "
+        "UNION ALL SELECT 1 FROM receipt WHERE collection = ? AND receipt = ?)"
+    )
+    for dialect, version in _VERSION.items()
+}
+_WHOLE = {
+    dialect: f"SELECT {','.join(f'c.{name}' for name in _COLUMNS)}, {version} FROM collection c WHERE c.collection = ?"
+    for dialect, version in _VERSION.items()
 }
 _FLAGS = {each.name for each in collection.columns if isinstance(each.type, Boolean)}
+_kept: WeakKeyDictionary[Engine, dict[tuple[Any, ...], Collection]] = WeakKeyDictionary()
 
 
-@lru_cache(maxsize=256)
-def _known(row: tuple[Any, ...]) -> Collection:
-    named = {name: bool(value) if name in _FLAGS else value for name, value in zip(collection.columns.keys(), row, strict=True)}
-    if named["form"]:
-        found = db.look_up("SELECT form FROM collection WHERE collection = ?", str(named["collection"]))
-        named["form"] = found[0] if found else None
-    return _made(named | {"form": named["form"] or None})
+def _known(name: str, version: tuple[Any, ...]) -> Collection:
+    """The collection of a row's version. One that is not kept is read whole, and kept under the version it has then."""
+    on = db.engine()
+    kept = _kept.setdefault(on, {})
+    found = kept.get((name, version))
+    if found is None:
+        row = db.look_up(_WHOLE[on.dialect.name], name)
+        assert row is not None  # a collection is never deleted
+        named = dict(zip(_COLUMNS, row, strict=False))
+        found = _made({key: bool(value) if key in _FLAGS else value for key, value in named.items()})
+        kept[name, tuple(row[len(_COLUMNS) :])] = found
+        for old in list(kept)[:-256]:
+            kept.pop(old, None)
+    return found
 
 
 def of_cycle(connection: Connection, year: int) -> list[Collection]:
