@@ -18,7 +18,7 @@ from flask import Flask, Response, abort, g, redirect, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy import Connection, delete, insert, select, update
 
-from survey import db, journal
+from survey import clock, db, journal
 from survey.schema import account, invitation, session
 
 ROLES = ("office", "staff", "teller", "scrutineer", "assessor", "viewer")
@@ -127,7 +127,7 @@ def me() -> Account:
 def start(connection: Connection, name: str, response: Response) -> None:
     """Begins a session under a fresh id and hands its cookie to the response."""
     secret = secrets.token_urlsafe(32)
-    now = _now()
+    now = clock.now()
     connection.execute(insert(session).values(session=_digest(secret), account=name, started_at=now, seen_at=now))
     response.set_cookie(COOKIE, secret, httponly=True, samesite="Lax", secure=request.is_secure)
 
@@ -152,7 +152,7 @@ def _from_cookie(secret: str) -> Account | None:
         return None
     if row.seen_at < (datetime.now(UTC) - timedelta(minutes=10)).isoformat(timespec="seconds"):
         with db.deed() as connection:
-            connection.execute(update(session).where(session.c.session == _digest(secret)).values(seen_at=_now()))
+            connection.execute(update(session).where(session.c.session == _digest(secret)).values(seen_at=clock.now()))
     return _account(row)
 
 
@@ -177,7 +177,7 @@ def set_password(connection: Connection, *, name: str, password: str, by: str) -
     """Sets a password and ends every session of the account. Done for another, it is noted as a reset (BOX.md, People)."""
     values: dict[str, object] = {"password": hashed(password), "failures": 0, "wait_until": None}
     if by != name:
-        values |= {"reset_by": by, "reset_at": _now()}
+        values |= {"reset_by": by, "reset_at": clock.now()}
     connection.execute(update(account).where(account.c.account == name).values(**values))
     connection.execute(delete(session).where(session.c.account == name))
     connection.execute(delete(invitation).where(invitation.c.account == name))
@@ -211,7 +211,7 @@ def verify(connection: Connection, name: str, password: str) -> bool:
         right = False
     if row is None:
         return False
-    if row.wait_until and row.wait_until > _now():
+    if row.wait_until and row.wait_until > clock.now():
         return False
     if right:
         connection.execute(update(account).where(account.c.account == name).values(failures=0, wait_until=None))
@@ -264,7 +264,7 @@ def change(connection: Connection, of: Account, *, title: str, roles: set[str], 
 
 def reset(connection: Connection, name: str, *, by: str) -> str:
     """Takes the password and every session from an account and returns a one-time link's secret; noted as a reset."""
-    values = {"password": hashed(unusable()), "failures": 0, "wait_until": None, "reset_by": by, "reset_at": _now()}
+    values = {"password": hashed(unusable()), "failures": 0, "wait_until": None, "reset_by": by, "reset_at": clock.now()}
     connection.execute(update(account).where(account.c.account == name).values(**values))
     connection.execute(delete(session).where(session.c.account == name))
     journal.record(connection, account=by, deed="account.reset", subject=name)
@@ -283,7 +283,7 @@ def invite(connection: Connection, name: str, *, hours: int = 24) -> str:
 def invited(connection: Connection, secret: str) -> Account | None:
     """Whom a one-time link is for, without spending it: a chat app's preview must not use it up."""
     row = connection.execute(select(invitation).where(invitation.c.invitation == _digest(secret))).first()
-    found = find(connection, row.account) if row and row.until > _now() else None
+    found = find(connection, row.account) if row and row.until > clock.now() else None
     return found if found and not found.disabled else None
 
 
@@ -294,7 +294,7 @@ def accept(connection: Connection, secret: str) -> str | None:
         return None
     connection.execute(delete(invitation).where(invitation.c.invitation == _digest(secret)))
     name: str = row.account
-    return name if row.until > _now() else None
+    return name if row.until > clock.now() else None
 
 
 def _account(row: Any) -> Account:
@@ -312,7 +312,3 @@ def _account(row: Any) -> Account:
 
 def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -12,14 +12,13 @@ import json
 import os
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 from flask_babel import gettext as _
 from sqlalchemy import Connection, Engine, LargeBinary, Table, delete, insert, select
 
-from survey import db, journal
+from survey import clock, db, journal
 from survey.box import opening
 from survey.schema import account, collection, cycle, invitation, job, metadata, session
 from survey.schema import journal as journal_table
@@ -54,7 +53,7 @@ def save(engine: Engine, path: Path, *, by: str) -> dict[str, int]:
             for table in tables():
                 with archive.open(f"{table.name}.jsonl", "w", force_zip64=True) as stream:
                     manifest[table.name] = _write(connection, table, stream)
-            made = datetime.now(UTC).isoformat(timespec="seconds")
+            made = clock.now()
             archive.writestr("manifest.json", json.dumps({"format": FORMAT, "made_at": made, "tables": manifest}, indent=1))
         handle = os.open(part, os.O_RDONLY)
         os.fsync(handle)

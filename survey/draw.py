@@ -3,12 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import sha256
 
 from sqlalchemy import Connection, delete, insert, select
 
-from survey import entry, journal, schema
+from survey import clock, entry, journal, schema
 from tally import draw as drawing
 from tally.rulebook import Sample
 
@@ -95,7 +94,7 @@ def make(
         algorithm=drawn.algorithm,
         pool=villages,
         villages=drawn.villages,
-        drawn_on=datetime.now(UTC).date().isoformat(),
+        drawn_on=clock.today(),
     )
     connection.execute(
         insert(schema.draw).values(

@@ -22,7 +22,7 @@ from flask import Flask
 from flask_babel import force_locale
 from sqlalchemy import Connection, delete, insert, select, update
 
-from survey import db
+from survey import clock, db
 from survey.schema import job as table
 from survey.vault import Vault
 
@@ -123,7 +123,7 @@ def start(
                 return _job(row)
         connection.execute(
             insert(table).values(
-                job=name, kind=kind, subject=subject, account=account, state="waiting", done=0, total=total, started_at=_now(),
+                job=name, kind=kind, subject=subject, account=account, state="waiting", done=0, total=total, started_at=clock.now(),
                 given=json.dumps({**given, "_host": _host(app), "_language": language}, ensure_ascii=False),
             )
         )  # fmt: skip
@@ -288,7 +288,3 @@ def _host(app: Flask) -> str:
 
 def _job(row: Any) -> Job:
     return Job(**{**row._mapping, "given": json.loads(row.given)})
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

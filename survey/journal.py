@@ -7,11 +7,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
+from survey import clock
 from survey.schema import journal
 
 START = b"\x00" * 32
@@ -41,7 +41,7 @@ def record(
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7001)")
     last = connection.execute(select(journal.c.entry, journal.c.hash).order_by(journal.c.entry.desc()).limit(1)).first()
     number, previous = (last.entry + 1, last.hash) if last else (1, START)
-    at = at or datetime.now(UTC).isoformat(timespec="seconds")
+    at = at or clock.now()
     text = json.dumps(detail, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     connection.execute(
         insert(journal).values(

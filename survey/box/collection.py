@@ -8,14 +8,13 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from flask_babel import gettext as _
 from sqlalchemy import Boolean, Connection, Engine, func, insert, select, update
 
-from survey import db, instrument, questionnaire
+from survey import clock, db, instrument, questionnaire
 from survey.instrument import Form, Rated
 from survey.schema import banner as banner_table
 from survey.schema import collection, cycle, person, slip
@@ -66,7 +65,7 @@ class Collection:
 
     def phase(self) -> str:
         """The state, with an announced end that has passed already taken as closing."""
-        if self.state == "open" and self.closes_at and self.closes_at <= datetime.now(UTC).isoformat(timespec="seconds"):
+        if self.state == "open" and self.closes_at and self.closes_at <= clock.now():
             return "closing"
         return self.state
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import Connection, func, select, text
 
-from survey import instrument, journal
+from survey import clock, instrument, journal
 from survey.box import collection as collections
 from survey.box import keys as key_store
 from survey.box import merkle, officers, packing, slip
@@ -93,18 +93,17 @@ def open_box(
     envelope = key_store.make_pair(keys, teller=teller, scrutineer=scrutineer)
     form = collections.form(connection, house)
     frozen = instrument.to_json(form)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
     published = {
         "opening": {
             "collection": house.collection, "title": house.title, "banner": house.banner, "kind": house.kind,
-            "mode": house.mode, "cap": house.cap, "opened_on": now[:10], "form_sha256": sha256(frozen.encode()).hexdigest(),
+            "mode": house.mode, "cap": house.cap, "opened_on": clock.today(), "form_sha256": sha256(frozen.encode()).hexdigest(),
             "slips": slips_by(connection, house.collection), "issued_root": issued_root(connection, house.collection).hex(),
             "receipt_key": keys.verify_key().hex(), "box_key": keys.get("public").hex(), "reasons": sorted(given),
             "audit_slips": int(house.reasons.get("audit_slips", "0")), "trial": house.trial,
         }
     }  # fmt: skip
     collections.change(
-        connection, house.collection, state="open", form=frozen, length=packing.Packing(form).length, opened_on=now,
+        connection, house.collection, state="open", form=frozen, length=packing.Packing(form).length, opened_on=clock.now(),
         reasons={**house.reasons, **given}, published=published,
     )  # fmt: skip
     journal.record(connection, account=by, deed="collection.open", subject=house.collection, reasons=given)

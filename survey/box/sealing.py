@@ -19,7 +19,7 @@ from flask_babel import gettext as _
 from nacl.public import PrivateKey
 from sqlalchemy import Connection, Engine, delete, insert, select, update
 
-from survey import db, journal
+from survey import clock, db, journal
 from survey.box import collection as collections
 from survey.box import fragment as fragments
 from survey.box import keys as key_store
@@ -205,7 +205,7 @@ def finish(engine: Engine, instance: Path, name: str) -> Mapping[str, Any]:
     keys.destroy("secret.json", "mac", "sign", "nonce", "slip", "public", *marks)
     key_store.of_paper(instance, name).destroy("key")  # what was scanned or keyed and never cast can be read no more
     with db.deed(engine) as connection:
-        collections.change(connection, name, state="sealed", sealed_on=datetime.now(UTC).date().isoformat())
+        collections.change(connection, name, state="sealed", sealed_on=clock.today())
     if engine.dialect.name == "sqlite":
         compact(engine, name)  # the pages that this last change freed
     with db.reading(engine) as connection:
@@ -270,7 +270,7 @@ def _unpack(
         "issued_roots": list(house.published.get("issued_roots", [])) if house.published else [],
         "left_out": len(without), "reason": reason, "evidence": [each.text for each in evidence],
         "reasons": dict(house.reasons),
-        "comments": len(words), "sealed_on": datetime.now(UTC).date().isoformat(),
+        "comments": len(words), "sealed_on": clock.today(),
         "smallest_group": house.smallest_group, "groups": fragments.groups(valid, names), "withheld": withheld,
         **roots(pieces, sorted(counted)), "tally": {} if withheld else fragments.tally(pieces),
     }  # fmt: skip

@@ -22,7 +22,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, literal, select, union_all
 from sqlalchemy.exc import DBAPIError
 
-from survey import db
+from survey import clock, db
 from survey.box import mark
 from survey.schema import box, remark
 
@@ -163,7 +162,7 @@ class Group:
     def state(self, name: str) -> str | None:
         """The state a collection had when this transaction met it; spending asks again where it could have changed."""
         if name not in self.states:
-            self.states[name] = self.one("state", _now(), name)
+            self.states[name] = self.one("state", clock.now(), name)
         return self.states[name]
 
     def store(self, ballots: Sequence[_Ballot]) -> bool:
@@ -191,7 +190,7 @@ class Group:
             columns += map(list, zip(*(each.content for each in ballots), strict=True))
             words = list(map(list, zip(*remarks, strict=True))) or [[], [], []]
             states = ["open", "closing"] if late else ["open"]
-            found = self.one("spend_and_drop", name, states, late, _now(), *columns, name, columns[0], name, name, *words)
+            found = self.one("spend_and_drop", name, states, late, clock.now(), *columns, name, columns[0], name, name, *words)
             return bool(found == number)
         if self.all("spend", [(name, each.qr) for each in ballots]) != number:
             return False
@@ -327,7 +326,7 @@ class Store:
 
     def _why_not(self, group: Group, ballot: _Ballot) -> str:
         name = ballot.collection
-        state = group.one("state", _now(), name)
+        state = group.one("state", clock.now(), name)
         known = self._known(group, ballot)
         if known:  # another host stored it a moment ago
             return known
@@ -360,10 +359,6 @@ class Store:
 
     def _mark(self, name: str) -> Path:
         return mark.path(self.instance / "keys" / name)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def stored(connection: Connection, name: str) -> mark.State:

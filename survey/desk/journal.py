@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from survey import db
 from survey import journal as journals
 from survey.access import allowed
-from survey.desk import blueprint
+from survey.desk import blueprint, words
 from survey.journal import Entry
 
 PAGE = 100
@@ -43,7 +43,7 @@ def journal() -> str:
 @blueprint.get("/journal.xlsx")
 @allowed("office")
 def export_journal() -> Response:
-    """The whole journal as a workbook; every cell is text, so that no formula can run."""
+    """The whole journal as a workbook, as it is stored, so that its chain can be reckoned again; every cell is text, so that no formula can run."""
     stream = io.BytesIO()
     with xlsxwriter.Workbook(stream, {"in_memory": True}) as book, db.reading() as connection:
         sheet = book.add_worksheet(_("日志"))
@@ -76,7 +76,6 @@ def deed_names() -> dict[str, str]:
         "account.sign_in": _("登录"),
         "cycle.create": _("新建年度"),
         "cycle.change": _("改办法的选择"),
-        "cycle.import": _("导入年度工作簿"),
         "banner.put": _("录入旗县"),
         "banner.remove": _("删去旗县"),
         "village.put": _("录入嘎查村"),
@@ -155,6 +154,28 @@ def key_name(key: str) -> str:
         "valid": _("有效"),
         "audit_slips": _("监票人验证票张数"),
         "large": _("手机上先用大字版"),
+        "medium": _("方式"),
+        "counts": _("张数"),
+        "voided": _("作废"),
+        "sheets": _("张数"),
+        "outcomes": _("结果"),
+        "cast": _("计入"),
+        "scans": _("扫描件"),
+        "files": _("文件数"),
+        "job": _("任务"),
+        "batch": _("批次"),
+        "person": _("人员"),
+        "bytes": _("字节"),
+        "rows": _("行数"),
+        "replace": _("替换原有数据"),
+        "grade": _("等次"),
+        "approver": _("批准人"),
+        "made_at": _("备份时间"),
+        "closes_at": _("结束时间"),
+        "announced": _("预先公布"),
+        "seed": _("种子"),
+        "algorithm": _("算法"),
+        "fragments_root": _("校验根"),
     }
     return texts.get(key, key)
 
@@ -167,16 +188,40 @@ def lines(entry: Entry) -> list[tuple[str, str]]:
     if isinstance(before, Mapping) or isinstance(after, Mapping):
         old, new = before if isinstance(before, Mapping) else {}, after if isinstance(after, Mapping) else {}
         found += [
-            (key_name(key), f"{_said(old.get(key))} → {_said(new.get(key))}")
+            (key_name(key), f"{_said(key, old.get(key))} → {_said(key, new.get(key))}")
             for key in sorted({*old, *new})
             if old.get(key) != new.get(key)
         ]
     elif before is not None or after is not None:
-        found.append(("", f"{_said(before)} → {_said(after)}"))
-    return found + [(key_name(key), _said(value)) for key, value in sorted(detail.items()) if value not in (None, "", [], {})]
+        found.append(("", f"{_said('', before)} → {_said('', after)}"))
+    return found + [(key_name(key), _said(key, value)) for key, value in sorted(detail.items()) if value not in (None, "", [], {})]
 
 
-def _said(value: object) -> str:
-    if value is None or value == "":
+def _said(key: str, value: object) -> str:
+    """A value in words; `key` is what it is of."""
+    if value in (None, "", [], {}):
         return str(_("（空）"))
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool):
+        return str(_("是") if value else _("否"))
+    if isinstance(value, Mapping):
+        return _("；").join(f"{key_name(name)} {_said(name, each)}" for name, each in value.items())
+    if isinstance(value, list):
+        return _("、").join(_said(key, each) for each in value)
+    return value_name(key, value) if isinstance(value, str) else json.dumps(value)
+
+
+def value_name(key: str, value: str) -> str:
+    """A coded value in words; a text that somebody wrote as it is."""
+    if key == "roles":
+        return words.role_name(value)
+    if key == "position":
+        return words.position_name(value)
+    if key == "level":
+        return words.level_name(value)
+    texts: dict[str, dict[str, str]] = {
+        "kind": {"appraisal": _("民主测评"), "opinion": _("民意调查"), "scan": _("识读"), "keyed": _("录入")},
+        "mode": {"slips": _("测评码"), "link": _("链接")},
+        "medium": {"phone": _("手机"), "paper": _("纸票"), "link": _("链接")},
+        "scans": {"sealed": _("封存"), "destroyed": _("已销毁")},
+    }
+    return texts.get(key, {}).get(value, value)

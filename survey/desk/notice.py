@@ -6,7 +6,7 @@ from datetime import date
 from flask import abort, render_template, request
 from flask_babel import gettext as _
 
-from survey import db, roster
+from survey import clock, db, roster
 from survey.access import allowed
 from survey.desk import blueprint
 from survey.desk.results import READERS, Decisions, grade_of, grades, read_year
@@ -83,7 +83,7 @@ def given() -> dict[str, str]:
     """What the form says; the notice starts today unless it says another day. A day that is none is a fault of the address."""
     found = {name: " ".join(request.args.get(name, "").split())[:200] for name in GIVEN}
     try:
-        found["start"] = date.fromisoformat(found["start"] or date.today().isoformat()).isoformat()
+        found["start"] = date.fromisoformat(found["start"] or clock.today()).isoformat()
     except ValueError:
         abort(422)
     return found

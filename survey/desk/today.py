@@ -1,12 +1,11 @@
 """Today: what the calendar asks for, what is missing and who owes it, and one next step for each banner."""
 
-from datetime import date
 from typing import Any
 
 from flask import Response, current_app, render_template, url_for
 from flask_babel import gettext as _
 
-from survey import access, db, entry
+from survey import access, clock, db, entry
 from survey.access import ROLES, allowed
 from survey.desk import blueprint
 from survey.desk.cycle import this
@@ -37,7 +36,7 @@ def today() -> str:
     """The calendar, the gaps and the board, of the banners the account sees."""
     year, outcome, rulebook, own = _board()
     missing = progress.gaps(outcome, [each.banner for each in own])
-    dates = progress.calendar(rulebook, year.cycle, date.today().isoformat(), missing)
+    dates = progress.calendar(rulebook, year.cycle, clock.today(), missing)
     counts = {
         stage: sum(each.stages.get(stage) == "done" for each in own) for stage in STAGES if own and stage in own[0].stages
     }
@@ -55,7 +54,7 @@ def today() -> str:
         step_url=step_url,
         grid_url=grid_url,
         deadlines={each.id: each for each in rulebook.deadlines},
-        now=date.today().isoformat(),
+        now=clock.today(),
     )
 
 

@@ -3,7 +3,7 @@
 from flask_babel import get_locale
 from flask_babel import gettext as _
 
-from survey import instrument
+from survey import clock, instrument
 from survey.box.collection import Collection
 from survey.desk import blueprint
 
@@ -96,4 +96,5 @@ def _words() -> dict[str, object]:
         "state_name": state_name,
         "state_kind": state_kind,
         "medium_name": medium_name,
+        "shown": clock.shown,
     }

@@ -4,13 +4,12 @@ The third look is that of an account that typed neither version. Only where no o
 that typed first settle it, never the one that typed second.
 """
 
-from datetime import UTC, datetime
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from survey import access, db
+from survey import access, clock, db
 from survey.access import allowed
 from survey.box import collection as collections
 from survey.box import keys as key_store
@@ -33,7 +32,7 @@ def new_keying(collection: str) -> AnyResponse:
         flash(_("开箱以后才能录入纸票。"), "error")
         return redirect(url_for("paper.home", collection=collection))
     made = batch.new(
-        house.instance(), collection, kind="keyed", account=access.me().account, made_on=datetime.now(UTC).date().isoformat()
+        house.instance(), collection, kind="keyed", account=access.me().account, made_on=clock.today()
     )
     return redirect(url_for("paper.key_in", collection=collection, name=made.batch))
 

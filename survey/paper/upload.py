@@ -1,13 +1,12 @@
 """A batch from scans: upload, what was read, refused pages, the totals of two accounts, and the cast."""
 
 import json
-from datetime import UTC, datetime
 
 from flask import Response, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from survey import access, db, job, journal
+from survey import access, clock, db, job, journal
 from survey.access import allowed
 from survey.box import collection as collections
 from survey.box.collection import Collection
@@ -52,7 +51,7 @@ def upload(collection: str) -> AnyResponse | tuple[str, int]:
     if fault:
         return render_template("paper/read.html", house=here, readable=_readable(), counting=counting, fault=fault), status
     who = access.me().account
-    new = batch.new(house.instance(), collection, kind="scan", account=who, made_on=datetime.now(UTC).date().isoformat())
+    new = batch.new(house.instance(), collection, kind="scan", account=who, made_on=clock.today())
     store = batch.vault(house.instance(), collection, new.batch)
     for at, (_name, data) in enumerate(files):
         store.put(f"upload{at}", data)

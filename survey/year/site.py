@@ -9,12 +9,11 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
 from sqlalchemy import Table as Stored
 
-from survey import journal, questionnaire, schema
+from survey import clock, journal, questionnaire, schema
 from survey.box import collection, fragment
 from survey.instrument import canonical
 from survey.questionnaire import Questionnaire
@@ -211,7 +210,7 @@ def _seal(connection: Connection, year: int, sheaf: Sheaf, rulebook: Rulebook) -
         village=sheaf.village,
         smallest_group=smallest_group(rulebook),
     )
-    collection.change(connection, name, state="sealed", origin="imported", sealed_on=datetime.now(UTC).date().isoformat())
+    collection.change(connection, name, state="sealed", origin="imported", sealed_on=clock.today())
     pieces = sorted((secrets.token_bytes(16), *piece) for piece in sheaf.pieces)
     rows = [
         {"collection": name, "fragment": id, "subject": subject, "voice": voice, "answers": answers}

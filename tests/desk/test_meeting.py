@@ -36,6 +36,21 @@ def deeds(desk):
         return [each.deed for each in journal.entries(connection, subject=desk.name)]
 
 
+def test_the_journal_speaks_in_words_and_beijing_time(opened):
+    opened.office.get("/desk/meetings")
+    with opened.app.app_context(), db.deed() as c:
+        from survey import journal
+
+        journal.record(
+            c, account="office", deed="account.create", subject="examiner", at="2019-01-09T23:30:00+00:00", roles=["assessor", "viewer"], banner=""
+        )
+        journal.record(c, account="office", deed="slip.print", subject=opened.name, medium="paper", counts={"leaders": 3}, voided=0)
+    page = opened.office.get("/desk/journal").text
+    assert "2019-01-10 07:30:00" in page and "2019-01-09" not in page
+    assert "考核组、查看结果" in page and "纸票" in page
+    assert not re.search(r"[\[{]&#34;|[\[{]\"|true|false|null", page)
+
+
 def test_a_meeting_from_draft_to_the_tally(opened):
     assert len(opened.envelope.replace(" ", "")) == 30
     vote(opened, opened.codes[:6])
