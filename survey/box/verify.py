@@ -15,6 +15,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+USAGE = """核对公布的数据包，只用 Python 自带的标准库：python verify.py 文件夹 [回执号 签名]
+
+文件夹里有 opening.json、closing.json、receipts.txt、tally.csv；给监票人的还有 fragments.csv、slips.csv。
+凡能重算的都重算一遍，不一致的每处一行。写上回执号和签名，就连这张回执一起核对。
+退出码：0 全部一致，1 有不一致，2 没有写对用法。"""
+
 
 def root(leaves: Iterable[bytes]) -> str:
     """The Merkle root over sorted leaf hashes (RFC 6962: leaf 0x00, node 0x01)."""
@@ -195,13 +201,14 @@ def main() -> int:
     """Prints what differs; the exit status says whether anything does."""
     if len(sys.argv) not in (2, 4):
         print(__doc__)
+        print(USAGE)
         return 2
     differences = list(check(Path(sys.argv[1])))
     if len(sys.argv) == 4:
         differences += check_receipt(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
     for each in differences:
         print(each)
-    print(f"{len(differences)} differences" if differences else "All that was published agrees.")
+    print(f"{len(differences)} differences. 有 {len(differences)} 处不一致。" if differences else "All that was published agrees. 公布的内容全部一致。")
     return 1 if differences else 0
 
 

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
-from survey import access, db
+from survey import access, clock, db
 from survey import entry as entries
 from survey.access import allowed
 from survey.desk import blueprint
@@ -233,6 +233,7 @@ def subject_pdf(sequence: str, subject: str) -> Response:
         grades=grades(year.rulebook),
         choices=chosen(year.rulebook),
         tree=Markup(step.html(row.step, language=language(), opened=99)),
+        today=clock.today(),
         **labels(),
     )
     pdf = weasyprint.HTML(string=page, url_fetcher=_nothing, base_url=None).write_pdf()

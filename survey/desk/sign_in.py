@@ -77,13 +77,16 @@ def sign_in() -> AnyResponse | str | tuple[str, int]:
     if form.validate_on_submit():
         name = strip(form.account.data)
         with db.deed() as connection:
+            unread = access.waiting(connection, name) > 0
             right = access.verify(connection, name, form.password.data or "")
-            wait = 0 if right else access.waiting(connection, name)
+            wait = access.waiting(connection, name)
         if right:
             return _begin(name, _inside(request.values.get("then", "")))
         fault = _("账号或密码不对。请再试一次。")
         if wait:
-            fault = _("账号或密码不对，或刚输错太多次。请等 %(seconds)s 秒再试。", seconds=wait)
+            fault = _("账号或密码不对，已经输错几次了。请等 %(seconds)s 秒再试。", seconds=wait)
+        if unread:
+            fault = _("这个账号刚输错太多次，这次没有核对。请等 %(seconds)s 秒再试。", seconds=wait)
         return render_template("desk/sign_in.html", form=form, fault=fault), 403
     return render_template("desk/sign_in.html", form=form, fault=""), 422 if form.is_submitted() else 200
 

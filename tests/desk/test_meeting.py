@@ -133,7 +133,10 @@ def test_a_wrong_password_of_either_opens_nothing(meeting):
         officer.fill("/figures", expected="12", present="10", issued="10")
     for wrong in ("teller_password", "scrutineer_password"):
         meeting.teller.get(meeting.url)
-        assert "密码不对" in meeting.teller.fill("/open", 422, **both(**{wrong: "not-the-password"})).text
+        assert "密码不对，请再试一次" in meeting.teller.fill("/open", 422, **both(**{wrong: "not-the-password"})).text
+    for _ in range(4):
+        page = meeting.teller.fill("/open", 422, **both(scrutineer_password="not-the-password"))
+    assert "监票人刚输错太多次，这次没有核对" in page.text  # and the teller, who was right, is not blamed
     assert house(meeting).state == "draft"
 
 

@@ -55,7 +55,8 @@ def test_a_wrong_password_makes_the_account_wait_and_no_other(people):
         page = person.fill("/sign-in", 403, account="viewer", password="wrong-password")
     assert "请等" in page.text
     person.get("/desk/sign-in")
-    person.fill("/sign-in", 403, account="viewer", password=PASSWORDS["viewer"])  # right, but too soon
+    page = person.fill("/sign-in", 403, account="viewer", password=PASSWORDS["viewer"])  # right, but too soon
+    assert "这次没有核对" in page.text
     person.get("/desk/sign-in")
     person.fill("/sign-in", account="staff", password=PASSWORDS["staff"])  # the same address, another account
     with people.app.app_context(), db.deed() as connection:
