@@ -103,11 +103,17 @@ function holds(c, answers, subject) {
   }
   function outbox() {
     if (!out) return;
-    const list = inbox(), n = list.filter(e => e.item.fields).length, m = C ? kept.keys('ceping/ok/' + C + '/').length : 0;
+    const list = inbox(), n = list.filter(e => e.item.fields).length, ok = C ? kept.keys('ceping/ok/' + C + '/') : [], m = ok.length;
     out.hidden = !list.length && !(link && m); out.textContent = '';
     if (n || link) { const p = element('p', say('unsent', { n, m })); p.setAttribute('role', 'status'); out.appendChild(p); }
     if (full && n) out.appendChild(element('p', W.full, 'why'));
     list.filter(e => e.item.why).forEach(e => { out.appendChild(element('p', e.item.why, 'why')); if (!e.item.fields) out.appendChild(bar(button(W.seen, () => { kept.drop(e.key); outbox(); }))); });
+    if (link && m) {
+      const given = element('details');
+      given.appendChild(element('summary', say('receipts', { m })));
+      given.appendChild(element('p', ok.map(k => k.slice(-10, -5) + '-' + k.slice(-5)).sort().join('　')));
+      out.appendChild(given);
+    }
     if (n) { out.appendChild(bar(button(say('retry', { n }), again), button(W.save, rescue))); out.appendChild(element('p', W.plain, 'note')); }
   }
   function again() { wait = 2.5; return flush(); }
@@ -296,7 +302,7 @@ function holds(c, answers, subject) {
   async function send() {
     const voice = $('#voice'), nonce = form.elements.nonce.value, item = { c: C, nonce, slip: link ? '' : slip, voice: voice ? values(voice)[0] || '' : '', fields: seen.fields };
     full = !kept.set('ceping/out/' + C + '/' + nonce, item);
-    kept.drop(draftKey); done = true;
+    kept.drop(draftKey); done = true; offer(false);
     last.textContent = ''; last.appendChild(element('p', W.sending, 'big'));
     waits = nonce;
     await flush();

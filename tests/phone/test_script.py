@@ -266,6 +266,23 @@ def test_without_network_it_says_so_and_sends_later(survey, site, phone):
     page.context.set_offline(False)  # the browser tells the page it is online
     page.wait_for_selector("text=还没上传 0 份，已上传 2 份")
     assert ballots() == 2
+    page.locator("#out summary:has-text('已上传的 2 份的回执号')").click()  # for those who answered while there was no network
+    with db.engine().connect() as connection:
+        stored = connection.exec_driver_sql("SELECT receipt FROM box ORDER BY receipt").scalars().all()
+    assert page.locator("#out details p").inner_text().split("\u3000") == [f"{each[:5]}-{each[5:]}" for each in stored]
+
+
+def test_what_was_restored_is_not_said_of_an_answer_that_is_kept(survey, site, phone):
+    page = phone()
+    page.goto(f"{site}/v/{survey.name}")
+    page.wait_for_selector("html.js")
+    page.locator("[name=voice]").first.check(force=True)
+    page.reload()
+    page.wait_for_selector("#afresh:visible")
+    page.context.set_offline(True)
+    respond(page, site, survey, go=False)
+    page.wait_for_selector("text=没有网络，还没有提交")
+    assert page.locator("#afresh").is_hidden()
 
 
 def nonce(route):
