@@ -1,4 +1,4 @@
-"""The flask commands: `flask score`, `flask year check | import | export`.
+"""The flask commands: `flask score`, `flask year check | import | export | archive`.
 
 What a command needs is imported when it runs, so that `flask score` starts at once.
 Exit status: 0 done, 1 the year book has faults (all on standard error, nothing is written), 2 wrong usage.
@@ -176,6 +176,27 @@ def hand_out(path: Path, exported: int) -> None:
     if without:
         words = translator()("有效票太少的场次不在工作簿里，因此在别处重算的得分会不同（D-27）")
         click.echo(f"{words}: {', '.join(without)}", err=True)
+
+
+@year.command("archive")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--year", "kept", type=int, required=True, help="The assessment year, such as 2018.")
+@with_appcontext
+def keep(path: Path, kept: int) -> None:
+    """Write the whole year to one SQLite file at PATH (.db): year book, results, steps, tallies, journal, checksums."""
+    from survey import db
+    from survey.year import archive
+
+    if path.suffix.lower() != ".db":
+        raise click.BadParameter("a .db file", param_hint="PATH")
+    db.migrate(db.engine())
+    try:
+        with db.reading() as connection:
+            archive.write(connection, kept, path)
+    except KeyError:
+        raise click.BadParameter(f"{kept} is not in the database", param_hint="--year") from None
+    except OSError as error:
+        raise click.BadParameter(error.strerror or str(error), param_hint="PATH") from None
 
 
 @click.command("serve", short_help="Serve the site with granian.")

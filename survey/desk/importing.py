@@ -14,7 +14,7 @@ from survey.access import allowed
 from survey.desk import blueprint
 from survey.desk.cycle import this
 from survey.desk.uploaded import Unwelcome, laid_out
-from survey.year import site, yearbook
+from survey.year import archive, site, yearbook
 from survey.year.yearbook import Fault, Faulty, NotAYearBook
 
 SHOWN = 500  # faults on one page; the number of all is said
@@ -64,6 +64,18 @@ def export_year(form: str) -> Response:
         yearbook.write(book, path)
         content = path.read_bytes() if form != "zip" else _zipped(path)
     return send_file(BytesIO(content), download_name=f"{year.cycle}.{form}", as_attachment=True)
+
+
+@blueprint.get("/cycle/archive.db")
+@allowed("office")
+def archive_year() -> Response:
+    """The year worked on as one file, for the archive: with the journal, so for the office alone."""
+    with TemporaryDirectory(prefix="archive-") as name, db.reading() as connection:
+        year = this(connection)
+        path = Path(name) / "archive.db"
+        archive.write(connection, year.cycle, path)
+        content = path.open("rb")  # its name goes with the folder
+    return send_file(content, download_name=f"archive-{year.cycle}.db", as_attachment=True, mimetype="application/vnd.sqlite3")
 
 
 def _zipped(folder: Path) -> bytes:

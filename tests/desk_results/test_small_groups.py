@@ -9,6 +9,7 @@ import csv
 import io
 import itertools
 import json
+import sqlite3
 import zipfile
 from fractions import Fraction
 from html.parser import HTMLParser
@@ -254,6 +255,19 @@ def aggregates(year, office):
             if row["question"] in questions:
                 add("export", (row["village"], row["respondent"]), row["person"], row["question"], row["answer"] == "poor")
 
+    archive = sqlite3.connect(":memory:")
+    archive.deserialize(get("/desk/cycle/archive.db").data)
+    for group, person, item, grade in archive.execute('SELECT "group", person, item, grade FROM ballots'):
+        add("archive", group, person, item, grade == "poor")
+    for village, group, person, question, answer in archive.execute("SELECT village, respondent, person, question, answer FROM opinions"):
+        if question in questions:
+            add("archive", (village, group), person, question, answer == "poor")
+    for *which, person, question, answer, number in archive.execute(
+        'SELECT collection, "group", subject, question, answer, count FROM archive_tally'
+    ):
+        if question in questions:
+            add("archive tally", tuple(which), person, question, number * (answer == "poor"))
+
     labels = set()
 
     def walk(step, person, group, depth=0):
@@ -278,6 +292,8 @@ def aggregates(year, office):
         if at == 0:
             text = spoken(get(f"/desk/results/{sequence}/{person}.pdf").data)
             assert labels & set(words) or not any(label in text for label in set(words) - {"解决问题"}), "paper says more"
+    told_by_archive = {label for (label,) in archive.execute("SELECT DISTINCT label FROM archive_step")}
+    assert told_by_archive & set(words) <= labels, "the archive says more"
     for url in ("/desk/results.xlsx", "/desk/decisions.xlsx"):
         book = CalamineWorkbook.from_filelike(io.BytesIO(get(url).data))
         cells = {str(cell).strip() for name in book.sheet_names for row in book.get_sheet_by_name(name).to_python() for cell in row}

@@ -54,10 +54,14 @@ def measures() -> list[str]:
 
 def rulebook(measure: str) -> Rulebook:
     """The rulebook of that id, under its defaults; `KeyError` when there is no such rule file."""
+    return rules.load(rule_text(measure))
+
+
+def rule_text(measure: str) -> str:
+    """The text of that rule file; `KeyError` when there is none."""
     if measure not in measures():
         raise KeyError(measure)
-    text = resources.files("tally").joinpath("rules").joinpath(f"{measure}.toml").read_text(encoding="utf-8")
-    return rules.load(text)
+    return resources.files("tally").joinpath("rules").joinpath(f"{measure}.toml").read_text(encoding="utf-8")
 
 
 def read(path: Path, load: Callable[[str], Rulebook] = rulebook) -> tuple[Book, Rulebook]:

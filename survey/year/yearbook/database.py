@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 UNREADABLE = "这个文件读不出来，请确认它是没有损坏的 SQLite 数据库"
 MANY = 20_000
+ARCHIVE = "archive_"  # tables that begin so are an archive's, beside the year book
 Chunks = Iterator[tuple[Sequence[Sequence[str | bytes]], Sequence[int]]]
 
 
@@ -25,7 +26,7 @@ def sheets(path: Path, faults: list[Fault]) -> Iterator[Sheet]:
     try:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         for name in sorted(names, key=after_year):
-            if name.startswith("sqlite_"):
+            if name.startswith(("sqlite_", ARCHIVE)):
                 continue
             headings = [row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (name,))]
             yield Sheet(name=name, headings=headings, chunks=_chunks(connection, name, faults))
@@ -58,11 +59,12 @@ def _numbered(connection: "sqlite3.Connection", name: str) -> "sqlite3.Cursor":
 
 
 def write(book: Book, path: Path) -> None:
-    """Write a SQLite file: STRICT tables of TEXT (numbers exact), the keys as primary keys."""
+    """Write a SQLite file: STRICT tables of TEXT (numbers exact), the keys as primary keys. Raises OSError."""
     import sqlite3
 
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
+    part.touch()  # or the system's own reason why not
     connection = sqlite3.connect(part, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = OFF")
@@ -74,6 +76,8 @@ def write(book: Book, path: Path) -> None:
             places = ", ".join("?" * len(rows.table.columns))
             connection.executemany(f'INSERT INTO "{rows.table.id}" VALUES ({places})', rows)
         connection.execute("COMMIT")
+    except sqlite3.OperationalError as error:  # no room
+        raise OSError(str(error)) from error
     finally:
         connection.close()
     part.replace(path)
