@@ -96,6 +96,21 @@ def test_an_announced_end_refuses_phones_when_it_has_passed(app):
     assert meeting.vote(0).status == "closed"
 
 
+def test_what_a_vote_knows_of_a_collection_is_what_its_row_is_now(app):
+    meeting = opened(app)
+    for title in ("一", "二", "一"):  # back again is another version
+        with db.deed() as connection:
+            collections.change(connection, meeting.name, title="另一", large=True)
+            collections.change(connection, meeting.name, title=title, large=title == "二")
+        found = casting.look(meeting.name, meeting.codes[0].token).collection
+        assert (found.title, found.large, found.form) == (title, title == "二", meeting.house.form)
+        assert found == meeting.house
+    with db.engine().connect() as connection:  # a change that was taken back was never there
+        collections.change(connection, meeting.name, title="另一")
+        connection.rollback()
+    assert casting.look(meeting.name, meeting.codes[0].token).collection.title == "一"
+
+
 def test_an_unknown_code_and_a_paper_code_on_a_phone(app):
     meeting = opened(app)
     assert meeting.vote(0, slip_text="0" * 26).status == "unknown"
