@@ -63,6 +63,7 @@ def test_a_meeting_from_draft_to_the_tally(opened):
     assert house(opened).state == "sealed"
     projector = opened.office.get(f"{opened.url}/projector")
     assert "明细指纹" in projector.text and "收回" in projector.text
+    assert "退出" not in projector.text and "名册" not in projector.text  # a hall sees the meeting, not who works here
     assert opened.teller.client.get(f"{opened.url}/package.zip").status_code == 200
     assert {
         "collection.draft",
