@@ -79,11 +79,11 @@ def listed(year: Reckoned, decided: Decisions) -> list[tuple[str, bool, list[Lis
     return found
 
 
-def given() -> dict[str, str]:
-    """What the form says; the notice starts today unless it says another day. A day that is none is a fault of the address."""
-    found = {name: " ".join(request.args.get(name, "").split())[:200] for name in GIVEN}
+def given(names: tuple[str, ...] = GIVEN, *, day: str = "start") -> dict[str, str]:
+    """What the form says; its day is today unless it says another. A day that is none is a fault of the form."""
+    found = {name: " ".join(request.values.get(name, "").split())[:200] for name in names}
     try:
-        found["start"] = date.fromisoformat(found["start"] or clock.today()).isoformat()
+        found[day] = date.fromisoformat(found[day] or clock.today()).isoformat()
     except ValueError:
         abort(422)
     return found

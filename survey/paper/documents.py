@@ -1,5 +1,7 @@
 """Papers without codes: posters, specimens, the key's envelope, the assessors' sheet, sheets of points, the records."""
 
+from datetime import date
+
 from flask import Response, abort, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
@@ -8,13 +10,14 @@ from survey import access, db, job, roster
 from survey.access import allowed
 from survey.box import collection as collections
 from survey.box import fragment, merkle
-from survey.desk import notice, results
+from survey.desk import feedback, notice, personal, results
 from survey.desk.address import site
 from survey.desk.cycle import rules, this
 from survey.desk.words import language, position_name
 from survey.paper import blueprint, house, printing, tally_sheet
 from survey.paper.home import pdf
 from survey.paper.house import DESK
+from survey.year.scoring import Reckoned
 from tally import workday
 
 
@@ -133,6 +136,43 @@ def notice_pdf() -> AnyResponse:
         lang=language(),
     )  # fmt: skip
     return pdf(made, "notice")
+
+
+@blueprint.post("/feedback.pdf")
+@allowed(*results.READERS)
+def feedback_pdf() -> AnyResponse | str | tuple[str, int]:
+    """反馈通知: one team's or every team's (六（二）). Posted, for what the office says of a team belongs in no address."""
+    year, decided = results.read_year()
+    papers = feedback.papers_of(year, decided, request.form.get("banner", ""))
+    if not papers:
+        return feedback.page()
+    return _official("feedback", year, feedback.said(), papers=papers, ranks=bool(request.form.get("rank")))
+
+
+@blueprint.get("/personal.pdf")
+@allowed(*results.READERS)
+def personal_pdf() -> AnyResponse | str | tuple[str, int]:
+    """个人年度考核结果通知: a page each for one person, a team's people or a sequence's (六（三）)."""
+    year, decided = results.read_year()
+    listed = personal.chosen(year, decided)
+    if not listed:
+        return personal.page()
+    return _official("personal", year, notice.given(personal.SAID, day="day"), listed=listed)
+
+
+def _official(name: str, year: Reckoned, given: dict[str, str], **more: object) -> Response:
+    """A paper under the measure's title, dated by hand, and marked where the year is the demo's."""
+    from survey.paper import press
+
+    with db.reading() as connection:
+        demo = this(connection).demo
+    signed = date.fromisoformat(given["day"])
+    made = press.pdf(
+        f"reports/{name}.html", _, year=year.outcome.year, title=year.rulebook.title.text(language()), source=year.rulebook.source,
+        given=given, demo=demo, lang=language(), day=_("%(year)s年%(month)s月%(day)s日", year=signed.year, month=signed.month,
+        day=signed.day), **more,
+    )  # fmt: skip
+    return pdf(made, name)
 
 
 # ---- the records ---------------------------------------------------------------------------------------------------
