@@ -4,19 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from survey.instrument import Form, say
+from survey.instrument import VOID, Form, say
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Line:
-    """One question about one subject: counts in the order of the table's head."""
+    """One question about one subject: counts in the order of the table's head; beside them cells with two marks on paper, and
+    the ballots that left it blank (None where a blank cannot be told from a question that was not asked)."""
 
     question: str
     counts: tuple[int, ...]
+    void: int
+    blank: int | None
 
     @property
     def total(self) -> int:
-        """All marks of the line."""
+        """The valid marks of the line."""
         return sum(self.counts)
 
     def percent(self, at: int) -> str:
@@ -36,13 +39,18 @@ class Table:
     head: tuple[str, ...]
     lines: tuple[Line, ...]
 
+    @property
+    def blanks(self) -> bool:
+        """Whether blanks are told."""
+        return any(line.blank is not None for line in self.lines)
+
 
 def tables(form: Form, closing: Mapping[str, Any], language: str) -> list[Table]:
     """Tables for each subject, grouped by questions that share their answers; all groups summed. None where so few voted
     that the tally is withheld (D-27)."""
     if closing.get("withheld"):
         return []
-    tally = closing["tally"]
+    tally, ballots = closing["tally"], form.instrument.kind == "appraisal"
     found = []
     for part in form.instrument.parts:
         for rated in form.subjects(part):
@@ -52,8 +60,12 @@ def tables(form: Form, closing: Mapping[str, Any], language: str) -> list[Table]
                     continue
                 voices = tally.get(rated.id, {}).get(question.id, {})
                 counts = tuple(sum(answers.get(o.id, 0) for answers in voices.values()) for o in question.options)
+                void = sum(answers.get(VOID, 0) for answers in voices.values())
+                told = ballots and part.show_if is None and question.show_if is None and question.kind == "one"
+                blank = closing["valid"] - sum(counts) - void if told else None
                 head = tuple(say(o.text, language) for o in question.options)
-                by_head.setdefault(head, []).append(Line(question=say(question.text, language), counts=counts))
+                line = Line(question=say(question.text, language), counts=counts, void=void, blank=blank)
+                by_head.setdefault(head, []).append(line)
             title = "　".join(x for x in (rated.name, rated.unit) if x) if part.scope == "person" else say(part.title, language)
             found += [Table(subject=rated.id, title=title, head=head, lines=tuple(lines)) for head, lines in by_head.items()]
     return found

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from survey import db
-from survey.box import casting
+from survey.box import casting, tally_table
 from survey.box import collection as collections
 from survey.schema import box, slip
 
@@ -188,3 +188,19 @@ def test_a_blank_ballot_is_spoiled(app):
     meeting.close()
     closing = meeting.seal()["closing"]
     assert (closing["returned"], closing["valid"], closing["spoiled"]) == (2, 1, 1)
+
+
+def test_every_line_of_a_tally_adds_up_to_the_valid_ballots(app):
+    meeting = opened(app, slips=7)
+    for at in range(5):
+        meeting.vote(at)
+    for at in range(5, 7):
+        meeting.vote(at, reply=meeting.reply(**{"q.P0.tasks": "good"}))
+    meeting.close()
+    meeting.seal()
+    closing = meeting.house.published["closing"]
+    found = {(t.subject, at): line for t in tally_table.tables(meeting.form, closing, "zh") for at, line in enumerate(t.lines)}
+    assert len(found) == 15 and {line.total + line.blank + line.void for line in found.values()} == {7}
+    assert [found["P0", at].blank for at in range(5)] == [0, 2, 2, 2, 2] and found["P1", 0].blank == 2
+    page = app.test_client().get(f"/published/{meeting.name}").get_data(as_text=True)
+    assert all(f'<th scope="col">{word}</th>' in page for word in ("有效", "弃权", "作废"))
