@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import wraps
+from math import ceil
 from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
@@ -224,9 +225,9 @@ def verify(connection: Connection, name: str, password: str) -> bool:
 
 
 def waiting(connection: Connection, name: str) -> int:
-    """Seconds until the account may try again."""
+    """Seconds until `verify` looks at a password of this account again."""
     until = connection.execute(select(account.c.wait_until).where(account.c.account == name)).scalar()
-    return max(0, int((datetime.fromisoformat(until) - datetime.now(UTC)).total_seconds()) + 1) if until else 0
+    return max(0, ceil((datetime.fromisoformat(until) - datetime.now(UTC)).total_seconds())) if until else 0
 
 
 def find(connection: Connection, name: str) -> Account | None:

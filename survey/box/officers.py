@@ -66,12 +66,13 @@ def both(
         return reason
     assert house.teller and house.scrutineer
     tried = ((_("计票人"), house.teller, teller), (_("监票人"), house.scrutineer, scrutineer))
-    waits = {title: wait for title, name, _password in tried if (wait := access.waiting(connection, name))}
+    waits = {title: access.waiting(connection, name) for title, name, _password in tried}
     wrong = [title for title, name, password in tried if not access.verify(connection, name, password)]
+    unread = {title: waits[title] for title in wrong if waits[title]}
     if wrong and envelope:
         return str(_("两个账号现在的密码也要输入：备用码打开票箱，密码说明是谁。"))
-    if waits:
-        return str(_("%(who)s刚输错太多次，这次没有核对。请等 %(seconds)s 秒再试", who="、".join(waits), seconds=max(waits.values())))
+    if unread:
+        return str(_("%(who)s刚输错太多次，这次没有核对。请等 %(seconds)s 秒再试", who="、".join(unread), seconds=max(unread.values())))
     if wrong:
         return str(_("%(who)s的密码不对，请再试一次", who="、".join(wrong)))
     if envelope and keys.has("secret.json"):  # else destroyed by the seal, which then only has to be finished

@@ -1,10 +1,10 @@
-"""A sealed collection's tally as tables of words and numbers: one for screen, projector, PDF and workbook."""
+"""A sealed collection's tally as tables of words and numbers: one for screen and projector; a line of it for the record on paper too."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from survey.instrument import VOID, Form, say
+from survey.instrument import VOID, Form, Part, Question, say
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +50,6 @@ def tables(form: Form, closing: Mapping[str, Any], language: str) -> list[Table]
     that the tally is withheld (D-27)."""
     if closing.get("withheld"):
         return []
-    tally, ballots = closing["tally"], form.instrument.kind == "appraisal"
     found = []
     for part in form.instrument.parts:
         for rated in form.subjects(part):
@@ -58,14 +57,20 @@ def tables(form: Form, closing: Mapping[str, Any], language: str) -> list[Table]
             for question in part.questions:
                 if question.kind not in ("one", "many"):
                     continue
-                voices = tally.get(rated.id, {}).get(question.id, {})
-                counts = tuple(sum(answers.get(o.id, 0) for answers in voices.values()) for o in question.options)
-                void = sum(answers.get(VOID, 0) for answers in voices.values())
-                told = ballots and part.show_if is None and question.show_if is None and question.kind == "one"
-                blank = closing["valid"] - sum(counts) - void if told else None
                 head = tuple(say(o.text, language) for o in question.options)
-                line = Line(question=say(question.text, language), counts=counts, void=void, blank=blank)
-                by_head.setdefault(head, []).append(line)
+                by_head.setdefault(head, []).append(line_of(form, closing, part, rated.id, question, language))
             title = "　".join(x for x in (rated.name, rated.unit) if x) if part.scope == "person" else say(part.title, language)
             found += [Table(subject=rated.id, title=title, head=head, lines=tuple(lines)) for head, lines in by_head.items()]
     return found
+
+
+def line_of(form: Form, closing: Mapping[str, Any], part: Part, subject: str, question: Question, language: str) -> Line:
+    """A question's line about one subject, all groups summed; for screen and paper alike."""
+    voices = closing["tally"].get(subject, {}).get(question.id, {})
+    counts = tuple(sum(answers.get(option.id, 0) for answers in voices.values()) for option in question.options)
+    void = sum(answers.get(VOID, 0) for answers in voices.values())
+    told = form.instrument.kind == "appraisal" and part.show_if is None and question.show_if is None and question.kind == "one"
+    return Line(
+        question=say(question.text, language), counts=counts, void=void,
+        blank=closing["valid"] - sum(counts) - void if told else None,
+    )  # fmt: skip

@@ -10,7 +10,8 @@ from flask_babel import gettext as _
 
 from survey.box.collection import Collection
 from survey.box.fragment import HIDDEN
-from survey.instrument import VOID, Form, Question, say
+from survey.box.tally_table import Line, line_of
+from survey.instrument import Form, say
 from tally.count import exactly
 from tally.number import fixed, mean, plain
 
@@ -162,7 +163,7 @@ def sheet(
         title=title,
         closing=closing,
         opening=opening,
-        tables=_tables(form, closing, language, ballots=house.kind == "appraisal") if shown else (),
+        tables=_tables(form, closing, language) if shown else (),
         groups=_groups(form, closing, language),
         rates=_rates(form, closing, language) if shown and house.kind == "opinion" else (),
         numbers=_numbers(form, closing, language) if shown else (),
@@ -196,23 +197,16 @@ def _respondents(form: Form, closing: Mapping[str, Any], language: str) -> tuple
     return tuple((group_words(form, voice, language), number) for voice, number in sorted(closing["groups"].items()))
 
 
-def _tables(form: Form, closing: Mapping[str, Any], language: str, *, ballots: bool) -> tuple[Table, ...]:
+def _tables(form: Form, closing: Mapping[str, Any], language: str) -> tuple[Table, ...]:
     found: list[Table] = []
-    valid_ballots = closing["valid"]
     for part in form.instrument.parts:
         by_head: dict[tuple[str, ...], list[Row]] = {}
         for rated in form.subjects(part):
             for question in part.questions:
                 if question.kind in ("one", "many"):
                     head = tuple(say(o.text, language) for o in question.options)
-                    blanks = valid_ballots if ballots and part.show_if is None and question.show_if is None else None
-                    row = _row(
-                        rated.name if part.scope == "person" else "",
-                        question,
-                        closing["tally"].get(rated.id, {}),
-                        language,
-                        blanks,
-                    )
+                    line = line_of(form, closing, part, rated.id, question, language)
+                    row = _row(rated.name if part.scope == "person" else "", line)
                     by_head.setdefault(head, []).append(row)
         title = say(part.title, language)
         found += [
@@ -221,20 +215,15 @@ def _tables(form: Form, closing: Mapping[str, Any], language: str, *, ballots: b
     return tuple(found)
 
 
-def _row(subject: str, question: Question, of_subject: Mapping[str, Any], language: str, ballots: int | None) -> Row:
-    voices = of_subject.get(question.id, {})
-    counts = tuple(sum(answers.get(option.id, 0) for answers in voices.values()) for option in question.options)
-    void = sum(answers.get(VOID, 0) for answers in voices.values())
-    valid = sum(counts)
-    blank = None if ballots is None or question.kind == "many" else ballots - valid - void
+def _row(subject: str, line: Line) -> Row:
     return Row(
         subject=subject,
-        question=say(question.text, language),
-        counts=counts,
-        shares=tuple(share(n, valid) for n in counts),
-        valid=valid,
-        void=void,
-        blank=blank,
+        question=line.question,
+        counts=line.counts,
+        shares=tuple(share(n, line.total) for n in line.counts),
+        valid=line.total,
+        void=line.void,
+        blank=line.blank,
     )
 
 

@@ -135,8 +135,10 @@ def test_a_wrong_password_of_either_opens_nothing(meeting):
     for wrong in ("teller_password", "scrutineer_password"):
         meeting.teller.get(meeting.url)
         assert "密码不对，请再试一次" in meeting.teller.fill("/open", 422, **both(**{wrong: "not-the-password"})).text
-    for _ in range(4):
+    for _ in range(8):  # the wait is short at first: a slow machine needs more tries
         page = meeting.teller.fill("/open", 422, **both(scrutineer_password="not-the-password"))
+        if "没有核对" in page.text:
+            break
     assert "监票人刚输错太多次，这次没有核对" in page.text  # and the teller, who was right, is not blamed
     assert house(meeting).state == "draft"
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from argon2 import PasswordHasher
 from sqlalchemy import select, update
 
-from survey import access, db, journal
+from survey import access, clock, db, journal
 from survey.schema import account as table
 from survey.schema import session as sessions
 from tests.desk.office import PASSWORDS, Person, account, sign_in
@@ -63,6 +63,12 @@ def test_a_wrong_password_makes_the_account_wait_and_no_other(people):
         past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat(timespec="seconds")
         connection.execute(update(table).where(table.c.account == "viewer").values(wait_until=past))
     sign_in(people.app, "viewer")
+
+
+def test_a_wait_is_over_at_the_moment_a_password_is_looked_at_again(people):
+    with people.app.app_context(), db.deed() as connection:
+        connection.execute(update(table).where(table.c.account == "viewer").values(wait_until=clock.now(), failures=5))
+        assert access.waiting(connection, "viewer") == 0 and access.verify(connection, "viewer", PASSWORDS["viewer"])
 
 
 def test_tries_are_bounded_by_account_with_a_plain_page(people, monkeypatch):
