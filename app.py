@@ -45,7 +45,7 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
         return cli.bare(__name__)
     from flask_babel import Babel
 
-    from survey import access, db, translations
+    from survey import access, db, memory, translations
     from survey.phone import page
     from survey.phone.lane import Lane
 
@@ -83,6 +83,8 @@ def create_app(config: Mapping[str, object] | None = None) -> Flask:
     app.after_request(partial(_with, headers))
     app.wsgi_app = Lane(app, headers, first)  # type: ignore[method-assign]
     access.check(app)
+    if config is None:  # a process of its own, not one of many apps in a test
+        memory.settle()
     return app
 
 
