@@ -57,9 +57,10 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ballot:
-    """One answer to be cast. `slip` is a token or typed code, or a `Slip` already found; None in a link collection."""
+    """One answer to be cast. `slip` is a token or typed code, or a `Slip` already found; None in a link collection. `reply` is a checked
+    answer, or one without words that is packed already."""
 
-    reply: Reply
+    reply: Reply | bytes
     nonce: str
     slip: str | Slip | None = None
     voice: str = ""
@@ -117,7 +118,7 @@ def cast(
     *,
     collection: Collection,
     form: Form,
-    reply: Reply,
+    reply: Reply | bytes,
     nonce: str,
     slip: str | Slip | None = None,
     voice: str = "",
@@ -176,8 +177,10 @@ def _row(
     house: Collection, form: Form, keys: key_store.Keys, ballot: Ballot, found: Slip | None, source: str
 ) -> dict[str, object]:
     voice = found.voice if found and found.voice else ballot.voice
-    content = packing.of(house.form or "").pack(voice, ballot.reply.answers)
-    words = canonical(dict(ballot.reply.texts)) if ballot.reply.texts else b"{}"
+    content, words = ballot.reply, b"{}"
+    if isinstance(content, Reply):
+        words = canonical(dict(content.texts)) if content.texts else words
+        content = packing.of(house.form or "").pack(voice, content.answers)
     nonce = ballot.nonce.encode()
     receipt = receipt_id(house.collection, ballot.nonce)
     row: dict[str, object] = {

@@ -5,9 +5,10 @@ of its option, several choices are one bit each, a number or a date its text. Ze
 here: it goes a way of its own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from operator import attrgetter
+from urllib.parse import quote_plus
 
 from survey.instrument import NUMBER_LIMIT, VOID, Answers, Form, Question, Value, from_json
 
@@ -19,14 +20,35 @@ class Packing:
         self._voices = ("", *map(attrgetter("id"), form.instrument.voices))
         self._places: dict[tuple[str, str], tuple[int, int, _Codec]] = {}
         self._bytes: dict[tuple[str, str], tuple[int, Mapping[Value, int]]] = {}
+        self._pairs: dict[str, tuple[int, int]] = {}  # a field and its value as they are posted -> a place and its byte
+        self._must: list[int] = []  # places that may not stay empty; -1, which does, where more than a mark decides
         at = 1
         for item in form.items():
             if item.question.kind not in ("text", "note"):
                 codec = _codec(item.question)
                 self._places[item.subject, item.question.id] = (at, at + codec.size, codec)
                 self._bytes[item.subject, item.question.id] = (at, codec.bytes)
+                if item.plain:
+                    self._pairs |= {f"{item.name}={name}": (at, byte) for name, byte in codec.bytes.items() if name != VOID}
                 at += codec.size
+            if item.question.required:
+                self._must.append(at - 1 if item.plain else -1)
+            else:
+                self._pairs[f"{item.name}="] = (-1, 0)
+        self._pairs = {pair: place for pair, place in self._pairs.items() if quote_plus(pair, safe="=") == pair}  # as it is sent
         self.length = at
+
+    def pack_plain(self, voice: str, pairs: Iterable[str]) -> bytes | None:
+        """The bytes of an answer as it was posted, `name=value` for each mark, where each mark is right whatever else was said: what
+        `Form.read` and `pack` make of it, in a tenth of their time. None where they have to look at it."""
+        plain = bytearray(self.length + 1)  # one place more, for fields left empty
+        plain[0] = self._voices.index(voice)
+        for pair in pairs:
+            at, byte = self._pairs.get(pair, (0, 0))
+            if not at or plain[at]:  # not plain, or marked twice
+                return None
+            plain[at] = byte
+        return bytes(plain[:-1]) if all(plain[at] for at in self._must) else None
 
     def pack(self, voice: str, answers: Answers) -> bytes:
         """The bytes of a checked answer. Raises ValueError or KeyError for what the form does not ask or offer."""

@@ -14,9 +14,10 @@ from urllib.parse import parse_qsl
 from flask import Flask
 from werkzeug.wsgi import get_host
 
-from survey.box import casting
+from survey.box import casting, packing
 from survey.box import slip as slips
 from survey.box.collection import Collection
+from survey.instrument import Reply
 from survey.phone import page, pages
 from survey.phone.page import Face, Page
 
@@ -73,25 +74,30 @@ def _form(environ: Environ) -> Page | None:
 
 
 def _cast(environ: Environ) -> Page | None:
-    if not environ.get("HTTP_ACCEPT", "").startswith("application/json"):
+    if not environ.get("HTTP_ACCEPT", "").startswith("application/json") or not (pairs := _pairs(environ)):
         return None
-    fields = _fields(environ)
-    slip, nonce = (fields.get(name, [""])[0] for name in ("slip", "nonce")) if fields else ("", "")
-    if not fields or len(slips.plain(slip)) != slips.TOKEN or fields.get("lang", ["zh"]) != ["zh"]:
+    marks = [pair for pair in pairs if pair.startswith("q.")]
+    fields = _decoded([pair for pair in pairs if not pair.startswith("q.")])
+    slip, nonce = (fields.get(name, [""])[0] for name in ("slip", "nonce"))
+    if len(slips.plain(slip)) != slips.TOKEN or fields.get("lang", ["zh"]) != ["zh"]:
         return None
     look, form = pages.asked(casting.look(_collection(environ), slip))
     if form is None or look.collection is None or pages.asks_voice(look, form):
         return None
-    reply, faults = form.read(fields)
-    if faults:
-        return None
+    reply: Reply | bytes | None = None
+    if look.slip and look.collection.form and not any(name.startswith("q.") for name in fields):
+        reply = packing.of(look.collection.form).pack_plain(look.slip.voice, marks)
+    if reply is None:
+        reply, faults = form.read(_decoded(marks) | fields)
+        if faults:
+            return None
     outcome = casting.cast(collection=look.collection, form=form, reply=reply, nonce=nonce[:64], slip=look.slip)
     return pages.said(look.collection, outcome, _site(environ))
 
 
 def _receipt(environ: Environ) -> Page | None:
-    fields = _fields(environ)
-    if not fields or fields.keys() != {"nonce"}:
+    fields = _decoded(_pairs(environ) or [])
+    if fields.keys() != {"nonce"}:
         return None
     found = casting.held(_collection(environ), fields["nonce"][0][:64])
     return pages.shown(*found, _face(environ, found[0]), _site(environ)) if found else None
@@ -109,8 +115,9 @@ def _site(environ: Environ) -> str:
     return pages.site(f"{environ['wsgi.url_scheme']}://{get_host(environ)}{environ.get('SCRIPT_NAME', '').rstrip('/')}")
 
 
-def _fields(environ: Environ) -> dict[str, list[str]] | None:
-    """A small form's fields; None where the framework should look at them. What was read is there to be read again."""
+def _pairs(environ: Environ) -> list[str] | None:
+    """A small form's fields as they were sent; None where the framework should look at them. What was read is there to be read
+    again."""
     length = environ.get("CONTENT_LENGTH") or ""
     kind = environ.get("CONTENT_TYPE", "").partition(";")[0]
     if not length.isdecimal() or int(length) > LONGEST or kind != "application/x-www-form-urlencoded":
@@ -119,19 +126,17 @@ def _fields(environ: Environ) -> dict[str, list[str]] | None:
     environ["wsgi.input"] = io.BytesIO(body)
     if len(body) != int(length):  # the line broke on the way: half a ballot is none
         return None
-    found: dict[str, list[str]] = {}
-    try:
-        for name, value in _pairs(body.decode()):
-            if name in found:
-                found[name].append(value)
-            else:
-                found[name] = [value]
-    except ValueError:  # no UTF-8, or too many
-        return None
-    return found
+    pairs = body.decode().split("&")  # what is no UTF-8 is for the framework too
+    return pairs if len(pairs) <= FIELDS else None
 
 
-def _pairs(text: str) -> Iterable[tuple[str, str]]:
-    if "%" in text or "+" in text or text.count("&") >= FIELDS:
-        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=FIELDS)
-    return [pair.partition("=")[::2] for pair in text.split("&") if pair]  # nothing to decode in plain marks
+def _decoded(pairs: list[str]) -> dict[str, list[str]]:
+    """Fields by name."""
+    text = "&".join(pairs)
+    coded = "%" in text or "+" in text  # plain marks are not
+    fields: dict[str, list[str]] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True, errors="strict") if coded else (
+        pair.partition("=")[::2] for pair in pairs if pair
+    ):
+        fields.setdefault(name, []).append(value)
+    return fields

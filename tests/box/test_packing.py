@@ -1,6 +1,8 @@
 """Packed ballots: one length for all, and what comes out is what went in."""
 
 import random
+from dataclasses import replace
+from urllib.parse import parse_qs, quote_plus
 
 import pytest
 
@@ -80,3 +82,40 @@ def test_bytes_that_are_no_ballot_of_the_form_are_refused(form):
     for plain in (blank[1:], blank + b"\x00", b"\x03" + blank[1:], b"\x00\x06" + blank[2:], b"\x00" * 4 + b"\xff\xff" + blank[6:]):
         with pytest.raises(ValueError, match=r"ballot|option"):
             packing.unpack(plain)
+
+
+def test_a_post_is_packed_as_it_would_be_read(form):
+    """What `pack_plain` takes is what `Form.read` and `pack` make of the same post; what it leaves to them is anything else."""
+    part, words = form.instrument.parts
+    one, long, *others = part.questions
+    odd = (Rated(id="A B", name="示例丁"), Rated(id="A+B", name="示例戊"))
+    must = replace(form.instrument, parts=(replace(part, questions=(replace(one, required=True), long)), words))
+    hidden = replace(one, id="later", show_if={"q": "one", "is": ["o1"]})
+    show = replace(form.instrument, parts=(replace(part, questions=(one, hidden, *others)), words))
+    chance, taken, left = random.Random(11), 0, 0
+    asks = replace(show, parts=(replace(part, questions=(one, replace(hidden, required=True), *others)), words))
+    says = replace(show, parts=(part, replace(words, questions=(replace(words.questions[0], required=True),))))
+    for asked in (form.instrument, must, show, asks, says):
+        asked_form = Form(instrument=asked, people=form.people + (() if asked in (must, asks, says) else odd))
+        packing = Packing(asked_form)
+        for _ in range(1000):
+            pairs, whole = [], chance.random() < 0.3
+            for item in asked_form.items():
+                coded = item.subject in ("A B", "A+B")
+                if (coded and not whole) or chance.random() < (0.5 if item.question.id == "later" else 0.03):
+                    continue
+                at = chance.choice(["o1", "o2", "o3", "", "", "o4" if chance.random() < 0.1 else "o0"])
+                if item.question.id in ("one", "later") or (chance.random() < 0.02 and item.question.kind != "text"):
+                    pairs += [f"{quote_plus(item.name)}={at}"] * (2 if chance.random() < 0.01 else 1)
+                elif chance.random() < 0.5:
+                    pairs.append(f"{quote_plus(item.name)}=")
+            if chance.random() < 0.1:
+                pairs.append(chance.choice(["q.P1.two=o1", "q.P1.one=void", "q.P1.one", "q.A+B.one=o1", "q.P1.one=o1", "q..free=words"]))
+            chance.shuffle(pairs)
+            reply, faults = asked_form.read(parse_qs("&".join(pairs), keep_blank_values=True))
+            found = packing.pack_plain("b", pairs)
+            if found is not None:
+                assert not faults and not reply.texts
+                assert found == packing.pack("b", reply.answers)
+            taken, left = taken + (found is not None), left + (found is None)
+    assert taken > 300 and left > 300
