@@ -94,7 +94,7 @@ def test_a_post_is_packed_as_it_would_be_read(form):
     show = replace(form.instrument, parts=(replace(part, questions=(one, hidden, *others)), words))
     chance, taken, left = random.Random(11), 0, 0
     asks = replace(show, parts=(replace(part, questions=(one, replace(hidden, required=True), *others)), words))
-    says = replace(show, parts=(part, replace(words, questions=(replace(words.questions[0], required=True),))))
+    says = replace(show, parts=(replace(part, questions=(one,)), replace(words, questions=(replace(words.questions[0], required=True),))))
     for asked in (form.instrument, must, show, asks, says):
         asked_form = Form(instrument=asked, people=form.people + (() if asked in (must, asks, says) else odd))
         packing = Packing(asked_form)
