@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 
 from survey.access import allowed
 from survey.desk import blueprint
-from survey.desk.notice import given
+from survey.desk.notice import given, written
 from survey.desk.results import READERS, Decisions, labels, read_year
 from survey.desk.standing import Standing, lacking, people, teams
 from survey.desk.words import language
@@ -69,11 +69,8 @@ def papers_of(year: Reckoned, decided: Decisions, banner: str) -> list[Feedback]
 
 def said() -> dict[str, str]:
     """What the office says on the paper. The texts are about one team: with all teams they stay empty."""
-    found = given(("day", "office"), day="day")
-    for name in TEXTS:
-        text = request.values.get(name, "") if request.values.get("banner") else ""
-        found[name] = "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())[:LONGEST]
-    return found
+    texts = written(TEXTS, LONGEST) if request.values.get("banner") else dict.fromkeys(TEXTS, "")
+    return given(("day", "office"), day="day") | texts
 
 
 def _parts(year: Reckoned, team: Standing) -> list[tuple[str, str, str]]:

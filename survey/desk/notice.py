@@ -1,5 +1,6 @@
 """The public notice (公示): who is proposed for which grade, for five working days, without scores (四（七）, D-26)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -87,3 +88,11 @@ def given(names: tuple[str, ...] = GIVEN, *, day: str = "start") -> dict[str, st
     except ValueError:
         abort(422)
     return found
+
+
+def written(names: Iterable[str], longest: int) -> dict[str, str]:
+    """Texts of several lines that the form says, each at most so long: spaces tidied, empty lines left out."""
+    return {
+        name: "\n".join(" ".join(line.split()) for line in request.values.get(name, "").splitlines() if line.strip())[:longest]
+        for name in names
+    }

@@ -247,7 +247,7 @@ def decisions() -> str:
     year, decided = read_year()
     return render_template(
         "desk/decisions.html",
-        rows=list(_decided_rows(year, decided)),
+        rows=list(decided_rows(year, decided)),
         grades=grades(year.rulebook),
         fixed=fixed,
         lang=language(),
@@ -262,7 +262,7 @@ def export_decisions() -> Response:
     year, decided = read_year()
     words = grades(year.rulebook)
     rows = [[_("序列"), _("旗县"), _("姓名"), _("得分"), _("建议等次"), _("决定"), _("理由"), _("批准人")]]
-    for ranking, row, made in _decided_rows(year, decided):
+    for ranking, row, made in decided_rows(year, decided):
         score = "" if row.score is None else fixed(row.score)
         final = [words[made.grade], made.reason, made.approver] if made else [_("待决定"), "", ""]
         rows.append([ranking.label.text(language()), row.banner, row.name, score, words.get(row.grade or "", ""), *final])
@@ -373,7 +373,8 @@ def _others(year: Reckoned, row: Row) -> list[tuple[str, Row, str]]:
     ]
 
 
-def _decided_rows(year: Reckoned, decided: Decisions) -> Iterator[tuple[Ranking, Row, Decision | None]]:
+def decided_rows(year: Reckoned, decided: Decisions) -> Iterator[tuple[Ranking, Row, Decision | None]]:
+    """Each grade that was decided, with its decision, and each that still has to be."""
     for ranking in year.outcome.rankings:
         for row in ranking.rows:
             made = decided.get((row.banner, row.subject.person))

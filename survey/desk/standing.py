@@ -63,6 +63,16 @@ def people(year: Reckoned, decided: Decisions, *, banner: str = "", sequence: st
     ]
 
 
+def ranked(year: Reckoned, decided: Decisions) -> list[tuple[Ranking, list[Standing]]]:
+    """Every sequence as it is ranked: for the office and those who decide alone."""
+    with db.reading() as connection:
+        known = {each.person: each for each in roster.people(connection, year.outcome.year)}
+    return [
+        (ranking, [_standing(year, decided, ranking, row, known.get(row.subject.person)) for row in ranking.rows])
+        for ranking in year.outcome.rankings
+    ]
+
+
 def lacking(standings: Iterable[Standing]) -> list[str]:
     """Which grades do not stand yet, and why; only the first are named."""
     found = []

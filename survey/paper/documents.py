@@ -10,7 +10,7 @@ from survey import access, db, job, roster
 from survey.access import allowed
 from survey.box import collection as collections
 from survey.box import fragment, merkle
-from survey.desk import feedback, notice, personal, results
+from survey.desk import feedback, notice, personal, report, results
 from survey.desk.address import site
 from survey.desk.cycle import rules, this
 from survey.desk.words import language, position_name
@@ -19,6 +19,7 @@ from survey.paper.home import pdf
 from survey.paper.house import DESK
 from survey.year.scoring import Reckoned
 from tally import workday
+from tally.number import fixed
 
 
 @blueprint.get("/<collection>/poster.pdf")
@@ -158,6 +159,17 @@ def personal_pdf() -> AnyResponse | str | tuple[str, int]:
     if not listed:
         return personal.page()
     return _official("personal", year, notice.given(personal.SAID, day="day"), listed=listed)
+
+
+@blueprint.post("/report.pdf")
+@allowed(*results.READERS)
+def report_pdf() -> AnyResponse:
+    """考核报告: the report to the leading group (四（六）). Posted, as the texts are long."""
+    year, decided = results.read_year()
+    return _official(
+        "report", year, report.said(), chapters=report.chapters(year, decided), headings=report.headings(), fixed=fixed,
+        grades=results.grades(year.rulebook), decisions=list(results.decided_rows(year, decided)), choices=results.chosen(year.rulebook),
+    )  # fmt: skip
 
 
 def _official(name: str, year: Reckoned, given: dict[str, str], **more: object) -> Response:

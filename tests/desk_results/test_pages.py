@@ -30,7 +30,7 @@ def urls(app):
         "/desk/today", "/desk/entry", "/desk/entry/scores", "/desk/entry/rates", "/desk/entry/letters", "/desk/entry/assessors",
         *(f"/desk/entry/{name}?banner={banner}" for name in ("visits", "letters", "factors", "days")),
         "/desk/draw", f"/desk/draw/{banner}", "/desk/results", "/desk/results?sequence=member", "/desk/results/captain/P0001",
-        "/desk/what-if?choice.ballot_points=97/87/77/67", "/desk/decisions", "/desk/decisions/notice",
+        "/desk/what-if?choice.ballot_points=97/87/77/67", "/desk/decisions", "/desk/decisions/notice", "/desk/decisions/report",
         "/desk/decisions/feedback", f"/desk/decisions/feedback?banner={banner}", f"/desk/decisions/personal?banner={banner}",
     ]  # fmt: skip
 
@@ -76,10 +76,11 @@ def test_a_block_is_pasted_straight_into_the_cells(page, address, desk_app):
 def test_english_is_complete_on_these_pages(page, address, desk_app):
     page.goto(f"{address}/desk/results")
     page.get_by_role("button", name="English").click()
-    for url in ("/desk/entry", "/desk/what-if", "/desk/decisions", "/desk/entry/assessors", "/desk/decisions/feedback", "/desk/decisions/personal"):
+    papers = ("/desk/decisions/feedback", "/desk/decisions/personal", "/desk/decisions/report")
+    for url in ("/desk/entry", "/desk/what-if", "/desk/decisions", "/desk/entry/assessors", *papers):
         page.goto(address + url)
         text = page.locator("main").inner_text()
-        for name in ("示例", *desk_app.book["banners"]["banner"], *(row[4] for row in desk_app.book["people"])):
+        for name in ("示例", *desk_app.book["banners"]["banner"], *(each for row in desk_app.book["people"] for each in (row[1], row[4]))):
             text = text.replace(name, "")
         left = [line for line in text.splitlines() if any("一" <= sign <= "鿿" for sign in line)]
         assert not left, (url, left[:5])
