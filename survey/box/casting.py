@@ -8,12 +8,15 @@ import hashlib
 import hmac
 import re
 import secrets
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from flask import current_app
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 
 from survey import db
 from survey.box import collection as collections
@@ -86,7 +89,48 @@ def look(collection_id: str | None, text: str = "", *, desk: bool = False) -> Lo
     if house.mode == "link" or house.state in ("sealed", "void"):
         return _state(house, None, desk=desk)
     found = Slip(qr=there[0], voice=there[1], medium=there[2], state=there[3]) if there else None
-    return _state(house, found, desk=desk) if found or not text else Look(status="unknown", collection=house)
+    state = _state(house, found, desk=desk) if found or not text else Look(status="unknown", collection=house)
+    if state.status == "ready" and found and not desk:
+        _seen.setdefault(db.engine(), _Seen()).remember(house, found)
+    return state
+
+
+def lately(collection_id: str, token: str) -> Look | None:
+    """What `look` said of a scanned slip that was free, once, without asking again: the slip as this process saw it, of which only the
+    state can change, in a collection this process saw open within the last second. None where it did not.
+
+    Good for casting alone: the writer spends a slip that is free in a collection that is open, or says that it is not.
+    """
+    seen = _seen.get(db.engine())
+    at, house = seen.open.get(collection_id, (0.0, None)) if seen else (0.0, None)
+    if seen is None or house is None or time.monotonic() - at > LATELY:
+        return None
+    asked = slips.digest_of(_keys(collection_id), token)
+    found = seen.free.pop((collection_id, asked[1]), None) if asked else None
+    return _state(house, found, desk=False) if found else None
+
+
+LATELY = 1.0  # seconds
+_FILLING = 2000  # slips remembered: more than a hall
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What this process saw: collections that were open, and when; free slips whose holders are filling in the form."""
+
+    open: dict[str, tuple[float, Collection]] = field(default_factory=dict)
+    free: dict[tuple[str, bytes], Slip] = field(default_factory=dict)
+
+    def remember(self, house: Collection, slip: Slip) -> None:
+        """A free slip of an open collection, now; the oldest are forgotten."""
+        self.open[house.collection] = (time.monotonic(), house)
+        self.free[house.collection, slip.qr] = slip
+        while len(self.free) > _FILLING:
+            with suppress(KeyError, StopIteration, RuntimeError):  # another thread was first
+                del self.free[next(iter(self.free))]
+
+
+_seen: WeakKeyDictionary[Engine, _Seen] = WeakKeyDictionary()
 
 
 def _state(house: Collection | None, found: Slip | None, *, desk: bool) -> Look:

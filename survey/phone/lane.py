@@ -16,6 +16,7 @@ from werkzeug.wsgi import get_host
 
 from survey.box import casting, packing
 from survey.box import slip as slips
+from survey.box.casting import Look, Outcome
 from survey.box.collection import Collection
 from survey.instrument import Reply
 from survey.phone import page, pages
@@ -81,7 +82,15 @@ def _cast(environ: Environ) -> Page | None:
     slip, nonce = (fields.get(name, [""])[0] for name in ("slip", "nonce"))
     if len(slips.plain(slip)) != slips.TOKEN or fields.get("lang", ["zh"]) != ["zh"]:
         return None
-    look, form = pages.asked(casting.look(_collection(environ), slip))
+    for look in (casting.lately(_collection(environ), slip), None):
+        done = _stored(look or casting.look(_collection(environ), slip), marks, fields, nonce)
+        if done is None or look is None or done[1].status in ("cast", "again"):
+            break  # else what was seen lately is no longer so
+    return pages.said(*done, _site(environ)) if done else None
+
+
+def _stored(look: Look, marks: list[str], fields: dict[str, list[str]], nonce: str) -> tuple[Collection, Outcome] | None:
+    look, form = pages.asked(look)
     if form is None or look.collection is None or pages.asks_voice(look, form):
         return None
     reply: Reply | bytes | None = None
@@ -92,7 +101,7 @@ def _cast(environ: Environ) -> Page | None:
         if faults:
             return None
     outcome = casting.cast(collection=look.collection, form=form, reply=reply, nonce=nonce[:64], slip=look.slip)
-    return pages.said(look.collection, outcome, _site(environ))
+    return look.collection, outcome
 
 
 def _receipt(environ: Environ) -> Page | None:

@@ -167,6 +167,83 @@ def _status(app, given):
     return said[0]
 
 
+def test_what_was_just_seen_is_not_looked_up_again_to_cast(hall, monkeypatch):
+    looked, real = [], collections.look
+    monkeypatch.setattr(collections, "look", lambda *args, **named: looked.append(args) or real(*args, **named))
+    cast, script = f"/v/{hall.name}/cast", {"accept": "application/json"}
+    for late, looks in ((0.0, 1), (casting.LATELY + 0.1, 2)):
+        looked.clear()
+        code = hall.codes.pop()
+        nonce = nonce_of(hall.lane("GET", f"/v/{hall.name}/{code.token}")[2])
+        now = time.monotonic
+        with monkeypatch.context() as clock:
+            clock.setattr(casting.time, "monotonic", lambda: now() + late)  # noqa: B023
+            said = json.loads(hall.lane("POST", cast, marks(hall, nonce=nonce, slip=code.token), **script)[2])
+        assert said["status"] == "cast" and len(looked) == looks
+
+
+def void_slip(hall, token):
+    from survey import db
+    from survey.box import keys, slip
+
+    with db.deed() as connection:
+        assert slip.void(connection, hall.name, keys.of(hall.instance, hall.name).slip_hash(token))
+
+
+def close_it(hall, _token):
+    from survey import db
+
+    with db.deed() as connection:
+        collections.change(connection, hall.name, state="closing")
+
+
+def end_it(hall, _token):
+    from survey import db
+
+    with db.deed() as connection:
+        collections.change(connection, hall.name, closes_at="2019-01-01T00:00:00+00:00")
+
+
+@pytest.mark.parametrize("deed, status", [(void_slip, "void"), (close_it, "closed"), (end_it, "closed")])
+def test_what_changed_since_it_was_seen_is_told_as_the_views_tell_it(hall, monkeypatch, deed, status):
+    seen, real = [], casting.lately
+    monkeypatch.setattr(casting, "lately", lambda *args: seen.append(real(*args)) or seen[-1])
+    code, cast, script = hall.codes[0], f"/v/{hall.name}/cast", {"accept": "application/json"}
+    nonce = nonce_of(hall.lane("GET", f"/v/{hall.name}/{code.token}")[2])
+    sent = marks(hall, nonce=nonce, slip=code.token)
+    deed(hall, code.token)
+    answers = [ask("POST", cast, sent, **script) for ask in (hall.lane, hall.views)]
+    assert [look and look.status for look in seen] == ["ready"]
+    assert answers[0] == answers[1] and json.loads(answers[0][2])["status"] == status
+    assert casting.received(hall.name) == 0
+
+
+def test_a_meeting_voided_since_it_was_seen_is_for_the_view_to_tell(hall):
+    from survey import db
+
+    code, cast, script = hall.codes[0], f"/v/{hall.name}/cast", {"accept": "application/json"}
+    nonce = nonce_of(hall.lane("GET", f"/v/{hall.name}/{code.token}")[2])
+    with db.deed() as connection:
+        collections.change(connection, hall.name, state="void")
+    assert hall.lane("POST", cast, marks(hall, nonce=nonce, slip=code.token), **script) is None
+    assert json.loads(hall.views("POST", cast, marks(hall, nonce=nonce, slip=code.token), **script)[2])["status"] == "void_collection"
+
+
+def test_a_slip_spent_since_it_was_seen_is_not_spent_again(hall):
+    code, cast, script = hall.codes[0], f"/v/{hall.name}/cast", {"accept": "application/json"}
+    nonces = [nonce_of(hall.lane("GET", f"/v/{hall.name}/{code.token}")[2]) for _ in range(2)]
+    said = [json.loads(hall.lane("POST", cast, marks(hall, nonce=nonce, slip=code.token), **script)[2])["status"] for nonce in nonces]
+    assert said == ["cast", "already_used"] and casting.received(hall.name) == 1
+
+
+def test_only_so_many_slips_are_remembered(hall, monkeypatch):
+    monkeypatch.setattr(casting, "_FILLING", 2)
+    for code in hall.codes[:3]:
+        hall.lane("GET", f"/v/{hall.name}/{code.token}")
+    for remembered in ([False, True, True], [False] * 3):  # and each once
+        assert [casting.lately(hall.name, code.token) is not None for code in hall.codes[:3]] == remembered
+
+
 def test_a_hall_that_begins_makes_the_form_once(hall, monkeypatch):
     made, real = [], page.render_template
 
