@@ -10,7 +10,7 @@ from survey import access, db, job, roster
 from survey.access import allowed
 from survey.box import collection as collections
 from survey.box import fragment, merkle
-from survey.desk import feedback, notice, personal, report, results
+from survey.desk import dispatch, feedback, notice, personal, report, results
 from survey.desk.address import site
 from survey.desk.cycle import rules, this
 from survey.desk.words import language, position_name
@@ -159,6 +159,17 @@ def personal_pdf() -> AnyResponse | str | tuple[str, int]:
     if not listed:
         return personal.page()
     return _official("personal", year, notice.given(personal.SAID, day="day"), listed=listed)
+
+
+@blueprint.get("/dispatch.pdf")
+@allowed(*results.READERS)
+def dispatch_pdf() -> AnyResponse | str | tuple[str, int]:
+    """致派出单位函: a letter to one unit or to each, with its own people's grades (四（七）, 六（三）)."""
+    year, decided = results.read_year()
+    letters = dispatch.letters(year, decided, request.args.get("unit", ""))
+    if not letters:
+        return dispatch.page()
+    return _official("dispatch", year, notice.given(dispatch.SAID, day="day"), letters=letters)
 
 
 @blueprint.post("/report.pdf")

@@ -30,7 +30,7 @@ def urls(app):
         "/desk/today", "/desk/entry", "/desk/entry/scores", "/desk/entry/rates", "/desk/entry/letters", "/desk/entry/assessors",
         *(f"/desk/entry/{name}?banner={banner}" for name in ("visits", "letters", "factors", "days")),
         "/desk/draw", f"/desk/draw/{banner}", "/desk/results", "/desk/results?sequence=member", "/desk/results/captain/P0001",
-        "/desk/what-if?choice.ballot_points=97/87/77/67", "/desk/decisions", "/desk/decisions/notice", "/desk/decisions/report",
+        "/desk/what-if?choice.ballot_points=97/87/77/67", "/desk/decisions", "/desk/decisions/notice", "/desk/decisions/report", "/desk/decisions/dispatch",
         "/desk/decisions/feedback", f"/desk/decisions/feedback?banner={banner}", f"/desk/decisions/personal?banner={banner}",
     ]  # fmt: skip
 
@@ -76,7 +76,7 @@ def test_a_block_is_pasted_straight_into_the_cells(page, address, desk_app):
 def test_english_is_complete_on_these_pages(page, address, desk_app):
     page.goto(f"{address}/desk/results")
     page.get_by_role("button", name="English").click()
-    papers = ("/desk/decisions/feedback", "/desk/decisions/personal", "/desk/decisions/report")
+    papers = tuple(f"/desk/decisions/{name}" for name in ("feedback", "personal", "report", "dispatch"))
     for url in ("/desk/entry", "/desk/what-if", "/desk/decisions", "/desk/entry/assessors", *papers):
         page.goto(address + url)
         text = page.locator("main").inner_text()
