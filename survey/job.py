@@ -215,7 +215,7 @@ def _in_thread(app: Flask, name: str) -> Job | None:
 
 
 def _run(app: Flask, name: str) -> None:
-    handle = _lock(app, name)
+    handle = _lock(app, name, patience=1.0)
     if handle is None:
         return
     try:
@@ -253,15 +253,20 @@ def _locks(app: Flask) -> Path:
     return Path(app.config["INSTANCE"]) / "run" / "jobs"
 
 
-def _lock(app: Flask, name: str) -> int | None:
+def _lock(app: Flask, name: str, *, patience: float = 0.0) -> int | None:
+    """A job's lock, or None where another has it. One that only looks has it for a moment: who runs the job waits that long."""
     _locks(app).mkdir(parents=True, exist_ok=True, mode=0o700)
     handle = os.open(_locks(app) / name, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    return handle
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                os.close(handle)
+                return None
+        time.sleep(0.02)
 
 
 def _held(app: Flask, name: str) -> bool:
