@@ -1,5 +1,9 @@
 """What a newcomer meets: an empty folder serves, and the office gets in by a one-time link."""
 
+import os
+import subprocess
+import sys
+
 from app import create_app
 from survey import access, db, serve
 
@@ -25,3 +29,12 @@ def test_the_demo_is_loaded_once_and_what_is_printed_leads_on(tmp_path):
         assert {each.account for each in access.everyone(connection)} == {"office", "demo-teller", "demo-scrutineer"}
     accounts = tmp_path / "demo-accounts.txt"
     assert accounts.stat().st_mode & 0o077 == 0
+
+
+COUNTS = "import gc; from app import create_app; create_app(); print(gc.get_freeze_count() > 50_000, gc.get_threshold()[0] >= 20_000)"
+
+
+def test_a_process_of_its_own_passes_over_what_it_loaded(tmp_path):
+    environment = {**os.environ, "INSTANCE": str(tmp_path)}
+    said = subprocess.run([sys.executable, "-c", COUNTS], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["True", "True"]

@@ -29,7 +29,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, literal, select, union_all
 from sqlalchemy.exc import DBAPIError
 
-from survey import clock, db, memory
+from survey import clock, db
 from survey.box import mark
 from survey.schema import box, remark
 
@@ -392,7 +392,6 @@ def serve(url: str, instance: Path) -> None:
     clients = _Clients(listener)
     waiting: list[tuple[socket.socket, dict[str, Any]]] = []
     took = 0.0  # seconds the last commit took
-    memory.settle()
     while clients.any():
         waiting += clients.messages(0 if waiting else 1.0)
         if not waiting:
