@@ -82,10 +82,10 @@ def _cast(environ: Environ) -> Page | None:
     slip, nonce = (fields.get(name, [""])[0] for name in ("slip", "nonce"))
     if len(slips.plain(slip)) != slips.TOKEN or fields.get("lang", ["zh"]) != ["zh"]:
         return None
-    for look in (casting.lately(_collection(environ), slip), None):
-        done = _stored(look or casting.look(_collection(environ), slip), marks, fields, nonce)
-        if done is None or look is None or done[1].status in ("cast", "again"):
-            break  # else what was seen lately is no longer so
+    seen = casting.lately(_collection(environ), slip)
+    done = _stored(seen, marks, fields, nonce) if seen else None
+    if done is None or done[1].status not in ("cast", "again"):  # not seen lately, or no longer so
+        done = _stored(casting.look(_collection(environ), slip), marks, fields, nonce)
     return pages.said(*done, _site(environ)) if done else None
 
 
