@@ -53,6 +53,11 @@ def plain(value: Fraction) -> str:
     return f"{value.numerator}/{value.denominator}" if places is None else fixed(value, places)
 
 
+def signed(value: Fraction) -> str:
+    """`plain` with its sign: "+5", "-2", "0"."""
+    return f"{'+' if value > 0 else ''}{plain(value)}"
+
+
 def total(values: Iterable[Fraction]) -> Fraction:
     """The exact sum, over one common denominator: several times faster than adding fractions one by one."""
     numerator, denominator = 0, 1

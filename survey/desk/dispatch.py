@@ -24,17 +24,16 @@ def dispatch() -> str | tuple[str, int]:
 def page() -> str | tuple[str, int]:
     """The page for the unit asked for, or for all; a unit that is none is told, with 404."""
     year, decided = read_year()
-    every = letters(year, decided)
-    unit = request.values.get("unit", "")
-    shown = letters(year, decided, unit)
+    units = by_unit(year, decided)
+    shown, unit = asked(units), request.values.get("unit", "")
     fault = "" if shown or not unit else _("本年度名册里没有“%(name)s”这个单位，请重新选。", name=unit[:50])
     answer = render_template(
         "desk/dispatch.html",
-        units=list(every),
+        units=[each for each in units if each],
         unit=unit if shown else "",
         letters=shown,
-        without=[each.name for each in people(year, decided) if not each.unit.strip()],
-        lacking=lacking(each for listed in shown.values() for each in listed),
+        without=[each.name for each in units.get("", ())],
+        lacking=lacking(each for people_ in shown.values() for each in people_),
         fault=fault,
         given=given(SAID, day="day"),
         **labels(),
@@ -42,11 +41,15 @@ def page() -> str | tuple[str, int]:
     return (answer, 404) if fault else answer
 
 
-def letters(year: Reckoned, decided: Decisions, unit: str = "") -> dict[str, list[Standing]]:
-    """By unit its people, both in the roster's order; one unit's alone where it is named. Who has no unit is in no letter."""
+def by_unit(year: Reckoned, decided: Decisions) -> dict[str, list[Standing]]:
+    """Each unit's people, both in the roster's order; under "" those who have no unit."""
     found: dict[str, list[Standing]] = {}
     for each in people(year, decided):
-        name = each.unit.strip()
-        if name and unit in ("", name):
-            found.setdefault(name, []).append(each)
+        found.setdefault(each.unit.strip(), []).append(each)
     return found
+
+
+def asked(units: dict[str, list[Standing]]) -> dict[str, list[Standing]]:
+    """The unit the address names, or every one; none where it is unknown. Who has no unit is in no letter."""
+    unit = request.values.get("unit", "")
+    return {name: of for name, of in units.items() if name and unit in ("", name)}

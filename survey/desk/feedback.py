@@ -12,7 +12,7 @@ from survey.desk.results import READERS, Decisions, labels, read_year
 from survey.desk.standing import Standing, lacking, people, teams
 from survey.desk.words import language
 from survey.year.scoring import Reckoned
-from tally.number import fixed, plain
+from tally.number import fixed, plain, signed
 
 TEXTS = ("strengths", "problems", "requests")  # of one team; what is left empty is printed as lines to write on
 LONGEST = 1000
@@ -87,7 +87,7 @@ def _factors(year: Reckoned, team: Standing) -> list[tuple[str, str]]:
     """Those that apply, in the measure's order."""
     points = {each.factor: each.points for each in team.row.adjustments}
     return [
-        (each.label.text(language()), f"{'+' if points[each.id] > 0 else ''}{plain(points[each.id])}")
+        (each.label.text(language()), signed(points[each.id]))
         for each in year.rulebook.factors
         if each.id in points
     ]

@@ -12,12 +12,12 @@ from flask_babel import gettext as _
 from survey.access import allowed
 from survey.desk import blueprint
 from survey.desk.notice import given, written
-from survey.desk.results import READERS, Decisions, cap, grades, labels, read_year
+from survey.desk.results import READERS, Decisions, grades, labels, read_year
 from survey.desk.standing import Standing, lacking, ranked
 from survey.desk.words import language
 from survey.year import result
 from survey.year.scoring import Reckoned
-from tally.number import fixed, plain
+from tally.number import fixed, mean, plain, signed
 
 TEXTS = ("achievements", "analysis", "problems", "appraisal", "proposals")  # what is left empty is printed as lines to write on
 LONGEST = 5000
@@ -41,7 +41,8 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chapter:
-    """One sequence: its places of the best grade and who has which grade, its figures, its ranking.
+    """One sequence: how many may have the best grade (`most`), how many have each grade (`counts`, best first) or none yet (`waiting`), its
+    figures, its ranking.
 
     `heads` are the ranking's components; each of `lines` is a subject with its components, what was added or taken off, and notes.
     """
@@ -50,7 +51,6 @@ class Chapter:
     of_people: bool
     size: int
     most: int
-    given: int
     counts: list[int]
     waiting: int
     figures: list[Figure]
@@ -64,11 +64,12 @@ class Chapter:
 def report() -> str:
     """What the report will say, what is still undecided, and what the office says in it."""
     year, decided = read_year()
+    found = chapters(year, decided)
     return render_template(
         "desk/report.html",
-        chapters=chapters(year, decided),
+        chapters=found,
         numbered=[f"#{each}" for each in grades(year.rulebook).values()],
-        lacking=lacking(each for _ranking, rows in ranked(year, decided) for each in rows),
+        lacking=lacking(line[0] for each in found for line in each.lines),
         headings=headings(),
         given=said(),
         longest=LONGEST,
@@ -94,8 +95,7 @@ def chapters(year: Reckoned, decided: Decisions) -> list[Chapter]:
     for ranking, rows in ranked(year, decided):
         sequence = book.sequence(ranking.sequence)
         weights = book.formula_of(sequence).weights
-        places, by_grade = cap(ranking, book, decided), Counter(each.grade for each in rows)
-        scores = [(each, each.row.score) for each in rows]
+        by_grade = Counter(each.grade for each in rows)
         figures = [
             _figure(book.component(name).label.text(language()), plain(weight), [(each, each.row.components[name]) for each in rows])
             for name, weight in weights.items()
@@ -105,18 +105,17 @@ def chapters(year: Reckoned, decided: Decisions) -> list[Chapter]:
                 label=ranking.label.text(language()),
                 of_people=sequence.of == "person",
                 size=ranking.size,
-                most=places.most,
-                given=places.given,
+                most=ranking.excellent,
                 counts=[by_grade[each] for each in words],
                 waiting=by_grade[""],
-                figures=[*figures, _figure(_("得分"), "", scores)],
+                figures=[*figures, _figure(_("得分"), "", [(each, each.row.score) for each in rows])],
                 best=[each for each in rows if each.grade == words[0]],
                 heads=[book.component(name).label.text(language()) for name in weights],
                 lines=[
                     (
                         each,
                         ["" if (value := each.row.components[name]) is None else fixed(value) for name in weights],
-                        _signed(each.row.adjustment_total) if each.row.adjustments else "",
+                        signed(each.row.adjustment_total) if each.row.adjustments else "",
                         [result.NOTES[flag].text(language()) for flag in each.row.flags if flag in result.NOTES],
                     )
                     for each in rows
@@ -135,7 +134,7 @@ def _figure(label: str, weight: str, values: Sequence[tuple[Standing, Fraction |
         label=label,
         weight=weight,
         number=len(there),
-        mean=fixed(sum((value for _each, value in there), Fraction()) / len(there)),
+        mean=fixed(mean([value for _each, value in there])),
         highest=fixed(high),
         best=_names([each.name for each, value in there if value == high]),
         lowest=fixed(low),
@@ -147,7 +146,3 @@ def _names(names: Sequence[str]) -> str:
     if len(names) <= NAMED:
         return _("、").join(names)
     return _("%(names)s等%(n)s个", names=_("、").join(names[:NAMED]), n=len(names))
-
-
-def _signed(value: Fraction) -> str:
-    return f"{'+' if value > 0 else ''}{plain(value)}"

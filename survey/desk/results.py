@@ -23,7 +23,7 @@ from survey.year import progress, result, scoring
 from survey.year.scoring import Reckoned
 from tally import step
 from tally.facts import Subject
-from tally.number import fixed, plain
+from tally.number import fixed, plain, signed
 from tally.outcome import Ranking, Row
 from tally.rulebook import Rulebook
 
@@ -130,7 +130,7 @@ def results() -> str:
         notes=result.NOTES,
         grid_url=grid_url,
         fixed=fixed,
-        plain=plain,
+        signed=signed,
         lang=language(),
         person=year.rulebook.sequence(ranking.sequence).of == "person",
         **labels(),

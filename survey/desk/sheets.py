@@ -14,7 +14,7 @@ from survey.desk.grid import Column, Grid, Key, Row
 from survey.desk.words import language, position_name
 from survey.roster import Cycle, Person
 from tally import indicator
-from tally.number import fixed, half_up, parse, plain
+from tally.number import fixed, half_up, parse, plain, signed
 from tally.rulebook import Rulebook
 
 ASSESSED = ("ledger", "visits", "letters")  # what the assessors enter themselves
@@ -282,7 +282,7 @@ def _factors(connection: Connection, year: Cycle, rulebook: Rulebook, banner: st
     for group in factor_groups(rulebook):
         sign = {each: rulebook.factor(each) for each in group}
         options = tuple(
-            (each, f"{of.label.text(language())} {'+' if of.points > 0 else ''}{plain(of.points)}") for each, of in sign.items()
+            (each, f"{of.label.text(language())} {signed(of.points)}") for each, of in sign.items()
         )
         label = " / ".join(of.label.text(language()) for of in sign.values())
         columns += [

@@ -166,7 +166,7 @@ def personal_pdf() -> AnyResponse | str | tuple[str, int]:
 def dispatch_pdf() -> AnyResponse | str | tuple[str, int]:
     """致派出单位函: a letter to one unit or to each, with its own people's grades (四（七）, 六（三）)."""
     year, decided = results.read_year()
-    letters = dispatch.letters(year, decided, request.args.get("unit", ""))
+    letters = dispatch.asked(dispatch.by_unit(year, decided))
     if not letters:
         return dispatch.page()
     return _official("dispatch", year, notice.given(dispatch.SAID, day="day"), letters=letters)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tally.number import fixed, plain
+from tally.number import fixed, signed
 from tally.outcome import DAYS_LITERAL, OPINION_FALLBACK, Outcome, Ranking, Row, as_result
 from tally.rulebook import Rulebook
 from tally.step import Label, Step, calculation, shown
@@ -74,11 +74,8 @@ def _joined(labels: Sequence[Label], language: str) -> str:
 
 
 def _adjustments(row: Row, rulebook: Rulebook, language: str) -> str:
-    signed = [
-        f"{rulebook.factor(each.factor).label.text(language)} {'+' if each.points > 0 else ''}{plain(each.points)}"
-        for each in row.adjustments
-    ]
-    return (", " if language == "en" else "、").join(signed)
+    named = [f"{rulebook.factor(each.factor).label.text(language)} {signed(each.points)}" for each in row.adjustments]
+    return (", " if language == "en" else "、").join(named)
 
 
 def _grade(row: Row, rulebook: Rulebook, language: str) -> str:
