@@ -9,10 +9,11 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from flask import current_app
@@ -116,18 +117,31 @@ _FILLING = 2000  # slips remembered: more than a hall
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What this process saw: collections that were open, and when; free slips whose holders are filling in the form."""
+    """What this process saw: collections that were open, and when; free slips whose holders are filling in the form; answers it has
+    just stored, and when."""
 
     open: dict[str, tuple[float, Collection]] = field(default_factory=dict)
     free: dict[tuple[str, bytes], Slip] = field(default_factory=dict)
+    given: dict[tuple[str, str], tuple[float, Collection, Outcome]] = field(default_factory=dict)
 
     def remember(self, house: Collection, slip: Slip) -> None:
-        """A free slip of an open collection, now; the oldest are forgotten."""
+        """A free slip of an open collection, now."""
         self.open[house.collection] = (time.monotonic(), house)
         self.free[house.collection, slip.qr] = slip
-        while len(self.free) > _FILLING:
-            with suppress(KeyError, StopIteration, RuntimeError):  # another thread was first
-                del self.free[next(iter(self.free))]
+        _forget(self.free, lambda _: len(self.free) > _FILLING)
+
+    def stored(self, house: Collection, outcome: Outcome) -> None:
+        """An answer that is in the box, now; those of more than a moment ago are forgotten."""
+        now = time.monotonic()
+        self.given[house.collection, outcome.nonce] = (now, house, outcome)
+        _forget(self.given, lambda given: now - given[0] > LATELY)
+
+
+def _forget(kept: dict[Any, Any], past: Callable[[Any], bool]) -> None:
+    """Forgets the oldest, as long as they are past."""
+    with suppress(KeyError, StopIteration, RuntimeError):  # another thread was first
+        while past(kept[oldest := next(iter(kept))]):
+            del kept[oldest]
 
 
 _seen: WeakKeyDictionary[Engine, _Seen] = WeakKeyDictionary()
@@ -170,7 +184,10 @@ def cast(
 ) -> Outcome:
     """Casts one answer; see Outcome for what can become of it. Returns after the commit is durable."""
     ballot = Ballot(reply=reply, nonce=nonce, slip=slip, voice=voice)
-    return cast_batch(collection=collection, form=form, ballots=[ballot], source=source)[0]
+    outcome = cast_batch(collection=collection, form=form, ballots=[ballot], source=source)[0]
+    if outcome.status == "cast":
+        _seen.setdefault(db.engine(), _Seen()).stored(collection, outcome)
+    return outcome
 
 
 def cast_batch(*, collection: Collection, form: Form, ballots: Sequence[Ballot], source: str) -> list[Outcome]:
@@ -275,6 +292,16 @@ def _outcome(house: Collection, keys: key_store.Keys, nonce: str, status: str) -
 def sign(keys: key_store.Keys, collection_id: str, receipt: str) -> str | None:
     """The signature under a receipt, as 128 hex digits; None once the signing key is destroyed."""
     return keys.sign(f"receipt\x00{collection_id}\x00{receipt}".encode()).hex() if keys.has("sign") else None
+
+
+def given_lately(collection_id: str, nonce: str) -> tuple[Collection, Outcome] | None:
+    """What `held` would say of an answer this process stored within the last second, once, without asking again. None where it did
+    not, or where the box takes no answers any more."""
+    seen = _seen.get(db.engine())
+    at, house, outcome = seen.given.pop((collection_id, nonce), (0.0, None, None)) if seen else (0.0, None, None)
+    if house is None or outcome is None or time.monotonic() - at > LATELY or not _keys(collection_id).has("public"):
+        return None
+    return house, outcome
 
 
 def held(collection_id: str, nonce: str) -> tuple[Collection, Outcome] | None:

@@ -108,7 +108,8 @@ def _receipt(environ: Environ) -> Page | None:
     fields = _decoded(_pairs(environ) or [])
     if fields.keys() != {"nonce"}:
         return None
-    found = casting.held(_collection(environ), fields["nonce"][0][:64])
+    nonce = fields["nonce"][0][:64]
+    found = casting.given_lately(_collection(environ), nonce) or casting.held(_collection(environ), nonce)
     return pages.shown(*found, _face(environ, found[0]), _site(environ)) if found else None
 
 

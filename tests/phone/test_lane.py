@@ -182,6 +182,41 @@ def test_what_was_just_seen_is_not_looked_up_again_to_cast(hall, monkeypatch):
         assert said["status"] == "cast" and len(looked) == looks
 
 
+def test_a_receipt_just_given_is_not_looked_up_again(hall, monkeypatch):
+    looked, real = [], casting.held
+    monkeypatch.setattr(casting, "held", lambda *args: looked.append(args) or real(*args))
+    pages_, script = f"/v/{hall.name}", {"accept": "application/json"}
+    now, late = time.monotonic, [0.0]
+    monkeypatch.setattr(casting.time, "monotonic", lambda: now() + late[0])
+    for wait, looks in ((0.0, 0), (casting.LATELY + 0.1, 1)):
+        looked.clear()
+        code = hall.codes.pop()
+        nonce = nonce_of(hall.lane("GET", f"{pages_}/{code.token}")[2])
+        assert json.loads(hall.lane("POST", f"{pages_}/cast", marks(hall, nonce=nonce, slip=code.token), **script)[2])["status"] == "cast"
+        late[0] += wait
+        first = hall.lane("POST", f"{pages_}/receipt", {"nonce": nonce})
+        assert len(looked) == looks
+        late[0] -= wait
+        assert hall.lane("POST", f"{pages_}/receipt", {"nonce": nonce}) == hall.views("POST", f"{pages_}/receipt", {"nonce": nonce}) == first
+        assert len(looked) == looks + 2  # it is remembered for one look
+
+
+def test_only_what_the_last_second_stored_is_remembered_and_nothing_of_a_box_whose_keys_are_gone(hall, monkeypatch):
+    from survey.box import keys
+
+    outcomes = [hall.vote(at) for at in range(3)]
+    assert [casting.given_lately(hall.name, each.nonce) is not None for each in outcomes[:2]] == [True, True]
+    now = time.monotonic
+    with monkeypatch.context() as clock:
+        clock.setattr(casting.time, "monotonic", lambda: now() + casting.LATELY + 0.1)
+        kept = hall.vote(3).nonce
+    from survey import db
+
+    assert [nonce for _, nonce in casting._seen[db.engine()].given] == [kept]
+    keys.of(hall.instance, hall.name).destroy("public")  # as a voiding does
+    assert casting.given_lately(hall.name, kept) is None
+
+
 def void_slip(hall, token):
     from survey import db
     from survey.box import keys, slip
