@@ -1,9 +1,9 @@
 """The writer: one process a host that stores ballots, many to a commit.
 
-App processes hand it prepared rows over a Unix socket; it takes all that wait, stores each inside a savepoint, notes the
-mark, commits once, and only then answers. It holds a lock for its life, so there is never a second one; it ends when the
-last app process is gone. An app that finds no writer starts one: killed, it comes back, and an answer that was not
-acknowledged is sent again and recognised by its nonce.
+App processes hand it prepared rows over a Unix socket; it takes all that wait, stores them together (or, where one is to be
+refused, each inside a savepoint), notes the mark, commits once, and only then answers. It holds a lock for its life, so there
+is never a second one; it ends when the last app process is gone. An app that finds no writer starts one: killed, it comes back,
+and an answer that was not acknowledged is sent again and recognised by its nonce.
 """
 
 import fcntl
@@ -79,7 +79,9 @@ _SQL["postgresql"] = {name: text.replace("?", "%s") for name, text in _SQL["sqli
         "b AS (INSERT INTO box (collection,receipt,ciphertext,mac,tag) SELECT %s,receipt,ciphertext,mac,tag "
         "FROM given JOIN s USING (qr) ON CONFLICT DO NOTHING RETURNING 1), "
         "r AS (INSERT INTO remark (collection,remark,ciphertext,mac) "
-        "SELECT %s,* FROM unnest(%b::bytea[],%b::bytea[],%b::bytea[]) RETURNING 1) "
+        "SELECT %s,* FROM unnest(%b::bytea[],%b::bytea[],%b::bytea[]) RETURNING 1), "
+        "n AS (INSERT INTO received SELECT %s,%s,count(*) FROM b "
+        "ON CONFLICT (collection,host) DO UPDATE SET received=received.received+excluded.received) "
         "SELECT least((SELECT count(*) FROM s), (SELECT count(*) FROM b))"  # fewer slips than ballots: one was given twice
     ),
 }
@@ -120,7 +122,7 @@ class _Note:
 
 @dataclass(slots=True)
 class Group:
-    """One transaction under way. Its statements go to the driver itself: they are most of the writer's work."""
+    """Some ballots on their way to one commit. Its statements go to the driver itself: they are most of the writer's work."""
 
     connection: Connection
     cursor: Any
@@ -134,6 +136,12 @@ class Group:
     def dialect(self) -> str:
         """sqlite or postgresql."""
         return self.connection.dialect.name
+
+    def begin(self) -> Any:
+        """A transaction; what an earlier one found in the database is asked for again."""
+        self.sums.clear()
+        self.states.clear()
+        return self.connection.begin()
 
     def run(self, name: str, *values: object) -> None:
         """One statement of `_SQL`."""
@@ -166,37 +174,39 @@ class Group:
         return self.states[name]
 
     def store(self, ballots: Sequence[_Ballot]) -> bool:
-        """Spends the slips of ballots of one collection and drops them, all or none: inside a savepoint, so that a bad one takes
-        no other with it. False where one slip is not unspent, or one receipt is there already."""
-        self.cursor.execute("SAVEPOINT ballot")
-        try:
-            stored = self._spend_and_drop(ballots)
-        except self.connection.dialect.loaded_dbapi.IntegrityError:  # two hosts, one nonce: the other was first
-            stored = False
-        if not stored:
-            self.cursor.execute("ROLLBACK TO ballot")
-        self.cursor.execute("RELEASE ballot")
-        if stored:
-            name = ballots[0].collection
-            macs, number = self.sums.setdefault(name, ([], 0))
-            self.sums[name] = (macs + _macs(ballots), number + len(ballots))
-        return stored
-
-    def _spend_and_drop(self, ballots: Sequence[_Ballot]) -> bool:
+        """Spends the slips of ballots of one collection, drops them and counts them. False where one slip is not unspent, or one receipt
+        is there already: what was done then must be rolled back."""
         name, late, number = ballots[0].collection, ballots[0].late, len(ballots)
         remarks = [each.remark for each in ballots if each.remark]
-        if self.dialect == "postgresql":
-            columns = [[each.qr for each in ballots], [each.receipt for each in ballots]]
-            columns += map(list, zip(*(each.content for each in ballots), strict=True))
-            words = list(map(list, zip(*remarks, strict=True))) or [[], [], []]
-            states = ["open", "closing"] if late else ["open"]
-            found = self.one("spend_and_drop", name, states, late, clock.now(), *columns, name, columns[0], name, name, *words)
-            return bool(found == number)
-        if self.all("spend", [(name, each.qr) for each in ballots]) != number:
+        try:
+            if self.dialect == "postgresql":
+                columns = [[each.qr for each in ballots], [each.receipt for each in ballots]]
+                columns += map(list, zip(*(each.content for each in ballots), strict=True))
+                words = list(map(list, zip(*remarks, strict=True))) or [[], [], []]
+                states = ["open", "closing"] if late else ["open"]
+                values = (name, states, late, clock.now(), *columns, name, columns[0], name, name, *words, name, mark.host())
+                if self.one("spend_and_drop", *values) != number:
+                    return False
+            else:
+                if self.all("spend", [(name, each.qr) for each in ballots]) != number:
+                    return False
+                if self.all("drop", [(name, each.receipt, *each.content) for each in ballots]) != number:
+                    return False
+                self.all("remark", [(name, *each) for each in remarks])
+                self.run("received", name, mark.host(), number)
+        except self.connection.dialect.loaded_dbapi.IntegrityError:  # two hosts, one nonce: the other was first
             return False
-        if self.all("drop", [(name, each.receipt, *each.content) for each in ballots]) != number:
-            return False
-        return not remarks or self.all("remark", [(name, *each) for each in remarks]) == len(remarks)
+        macs, before = self.sums.setdefault(name, ([], 0))
+        self.sums[name] = (macs + _macs(ballots), before + number)
+        return True
+
+    def store_one(self, ballot: _Ballot) -> bool:
+        """`store` inside a savepoint, so that a ballot that is refused takes no other with it."""
+        self.cursor.execute("SAVEPOINT ballot")
+        if not (stored := self.store([ballot])):
+            self.cursor.execute("ROLLBACK TO ballot")
+        self.cursor.execute("RELEASE ballot")
+        return stored
 
 
 @dataclass(slots=True)
@@ -217,21 +227,22 @@ class Store:
         """
         ballots = [_Ballot.of(row) for row in rows]
         self.connection = connection = self.connection or self.engine.connect()
-        with connection.begin() as transaction:
-            group = Group(connection, connection.connection.cursor())
-            answers = self._together(group, ballots)
-            answers |= {at: self._one(group, each) for at, each in enumerate(ballots) if at not in answers}
-            pending = {}
-            for name, (macs, number) in group.sums.items():
-                pending[name] = self.marks[name][0].plus(macs, number)
-                group.run("received", name, mark.host(), number)
-            self._noted(group.noted, pending)
-            transaction.commit()
+        group = Group(connection, connection.connection.cursor())
+        for stored in (self._together, self._each):
+            with group.begin() as transaction:
+                answers = stored(group, ballots)
+                if answers is None:
+                    transaction.rollback()
+                    continue
+                pending = {name: self.marks[name][0].plus(macs, number) for name, (macs, number) in group.sums.items()}
+                self._noted(group.noted, pending)
+                transaction.commit()
+            break
         for name in {*pending, *group.noted}:  # what was begun and not stored is taken back
             state = pending.get(name, self.marks[name][0])
             self.marks[name] = (state, state)
             mark.write(self._mark(name), state, state, durable=False)
-        return [{"status": answers[at]} for at in range(len(rows))]
+        return [{"status": each} for each in answers or ()]
 
     def _note(self, name: str, pending: mark.State) -> _Note:
         """Writes a mark; while the disk takes it, the statements go on."""
@@ -267,16 +278,29 @@ class Store:
                 connection.close()
         self.engine.dispose()
 
-    def _together(self, group: Group, ballots: Sequence[_Ballot]) -> dict[int, str]:
-        """Stores what is plain, all of a collection at once, which costs a fraction; where one is not, each is looked at alone."""
-        plain: dict[tuple[str, bool], dict[int, _Ballot]] = {}
-        for at, each in enumerate(ballots):
-            if self._closed(group, each) is None and self._found(group, each):
-                plain.setdefault((each.collection, each.late), {})[at] = each
+    def _together(self, group: Group, ballots: Sequence[_Ballot]) -> list[str] | None:
+        """Stores all at once, which costs a fraction; None where one of them is to be refused."""
+        plain: dict[tuple[str, bool], list[_Ballot]] = {}
+        for each in ballots:
+            if not self._plain(group, each):
+                return None
+            plain.setdefault((each.collection, each.late), []).append(each)
         for (name, _late), some in plain.items():
-            pending = self.marks[name][0].plus(_macs(some.values()), len(some))
-            group.noted[name] = self._note(name, pending)
-        return {at: "cast" for some in plain.values() if group.store(list(some.values())) for at in some}
+            macs, number = group.sums.get(name, ([], 0))
+            group.noted[name] = self._note(name, self.marks[name][0].plus(macs + _macs(some), number + len(some)))
+            if not group.store(some):
+                return None
+        return ["cast"] * len(ballots)
+
+    def _each(self, group: Group, ballots: Sequence[_Ballot]) -> list[str]:
+        """Stores each alone, or says why not."""
+        return [self._one(group, each) for each in ballots]
+
+    def _plain(self, group: Group, ballot: _Ballot) -> bool:
+        """Whether a ballot may go with others; PostgreSQL asks for the state in the statement that spends."""
+        if group.dialect == "postgresql" and ballot.collection in self.marks and ballot.content[0]:
+            return self._found(group, ballot)
+        return self._closed(group, ballot) is None and self._found(group, ballot)
 
     def _found(self, group: Group, ballot: _Ballot) -> bool:
         """Whether there is a slip: its own, or for a link one that nobody took."""
@@ -308,7 +332,7 @@ class Store:
         for _ in range(1 if ballot.given else 8):  # another host may take the slip that was found; then another is looked for
             if not self._found(group, ballot):
                 return "over_cap"
-            if group.store([ballot]):
+            if group.store_one(ballot):
                 return "cast"
             answer = self._why_not(group, ballot)
             if answer != "over_cap":
