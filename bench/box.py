@@ -1,6 +1,6 @@
 """The sealed box under load: a voter's three requests (page, cast, receipt) beside a bare page, a naive form and fsync.
 
-`python -m bench.box [sqlite] [postgresql]`. Everything on loopback, in one run: granian serves, a process of its own asks. Each
+`python -m bench.box [sqlite] [postgresql] [voters] [writer] [disk]`. Everything on loopback, in one run: granian serves, a process of its own asks. Each
 figure is printed with its ratio to the baseline of the same run; a machine's absolute numbers say little.
 """
 
@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -17,12 +18,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-SERVER = ["--interface", "wsgi", "--workers", "2", "--blocking-threads", "16", "--backpressure", "512", "--no-ws"]
+SERVER = ["--interface", "wsgi", "--workers", "2", "--blocking-threads", "24", "--backpressure", "512", "--no-ws"]
 BARE = """
 from flask import Flask
 app = Flask(__name__)
@@ -120,8 +122,8 @@ def processor(roots: Sequence[int]) -> float:
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """A private PostgreSQL with fsync on, reached by its own socket."""
+def postgres(*, slow: bool = False) -> Iterator[str]:
+    """A private PostgreSQL with fsync on, reached by its own socket; `slow`: on a slow disk."""
     tools = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]
     folder = Path(tempfile.mkdtemp(prefix="pgbench"))
     user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
@@ -132,7 +134,12 @@ def postgres() -> Iterator[str]:
         subprocess.run([*user, *map(str, command)], check=True, stdout=subprocess.DEVNULL, cwd="/")
 
     run(tools / "initdb", "-D", folder / "d", "-U", "bench", "-A", "trust", "-E", "UTF8")
-    run(tools / "pg_ctl", "-D", folder / "d", "-l", folder / "log", "-w", "-o", f"-k {folder} -c listen_addresses=''", "start")
+    server = tools / "postgres"
+    if slow:
+        server = folder / "postgres"
+        server.write_text(f'#!/bin/sh\nexec {shlex.join(strace())} {tools / "postgres"} "$@"\n')
+        server.chmod(0o755)
+    run(tools / "pg_ctl", "-p", server, "-D", folder / "d", "-l", folder / "log", "-w", "-o", f"-k {folder} -c listen_addresses=''", "start")
     try:
         yield f"postgresql://bench@/postgres?host={folder}"
     finally:
@@ -323,81 +330,150 @@ def bare_page(port: int, pid: int) -> Load:
 def voters(folder: Path, url: str, kind: str, naive: Load) -> None:
     """A voter's three requests at 1, 50 and 300 clients and paced. The bare page is asked before and after each."""
     _, jobs = meeting(folder, url, slips=200 + 1500 + 1500 + 1200 + 50)
-    environment = {"INSTANCE": str(folder), "DATABASE_URL": url}
-    with (
-        serving("bare:app", folder=folder.parent) as bare,
-        serving("app:create_app", folder=ROOT, factory=True, **environment) as (port, pid),
-    ):
-        load(port, "vote", jobs[:50], 16, pids=[pid])
-        before = bare_page(*bare)
-        writer = [int(file.read_text()) for file in (folder / "run").glob("writer-*.lock") if file.read_text()]
+    with hall(folder, url, jobs[:50]) as ask:
         at = 50
         for clients, number in ((1, 200), (50, 1500), (300, 1500)):
-            found = load(port, "vote", jobs[at : at + number], clients, pids=[pid, *writer])
+            found, bare = ask(jobs[at : at + number], clients)
             at += number
-            after = bare_page(*bare)
-            rate, cpu = (before.rate + after.rate) / 2, (before.cpu + after.cpu) / 2
-            before = after
-            ratio = f"{found.rate / rate:.3f}x bare (goal 0.12), {found.rate / naive.rate:.1f}x naive (goal 12)"
-            more = f", CPU {found.cpu / cpu:.1f}x (goal 10), p99/p50 {found.p99 / found.p50:.1f} (goal 3 at 300)"
+            ratio = f"{found.rate / bare.rate:.3f}x bare (goal 0.12), {found.rate / naive.rate:.1f}x naive (goal 12)"
+            more = f", CPU {found.cpu / bare.cpu:.1f}x (goal 10), p99/p50 {found.p99 / found.p50:.1f} (goal 3 at 300)"
             show(f"{kind}: page, cast, receipt, {clients} clients", found, ratio + more)
-        found = load(port, "vote", jobs[at : at + 1200], 64, pids=[pid, *writer], pace=200)
+        found, _ = ask(jobs[at : at + 1200], 64, pace=200)
         show(f"{kind}: paced 200 ballots/s", found, "goal p99 100 ms")
 
 
-def grouped(folder: Path, url: str, kind: str) -> None:
-    """The writer alone: 16 threads hand it ballots; and from an empty box to 100,000 ballots."""
-    from app import create_app
-    from survey import db
-    from survey.box import casting, writer
-    from survey.box import collection as collections
-    from survey.box import keys as key_store
-    from survey.box.slip import Slip
+@contextmanager
+def hall(folder: Path, url: str, first: list[dict[str, str]]) -> Iterator[Callable[..., tuple[Load, Load]]]:
+    """The app, served, beside the bare page: lets clients vote and gives their load with the bare page's of before and after it."""
+    with (
+        serving("bare:app", folder=folder.parent) as bare,
+        serving("app:create_app", folder=ROOT, factory=True, INSTANCE=str(folder), DATABASE_URL=url) as (port, pid),
+    ):
+        load(port, "vote", first, 16, pids=[pid])
+        last = [bare_page(*bare)]
+        writer = [int(file.read_text()) for file in (folder / "run").glob("writer-*.lock") if file.read_text()]
 
-    name, jobs = meeting(folder, url, slips=100_000)
-    app = create_app({"INSTANCE": str(folder), "DATABASE_URL": url})
-    with app.app_context():
-        with db.reading() as c:
-            house = collections.get(c, name)
+        def ask(jobs: list[dict[str, str]], clients: int, pace: float = 0) -> tuple[Load, Load]:
+            found, before = load(port, "vote", jobs, clients, pids=[pid, *writer], pace=pace), last[0]
+            last[0] = after = bare_page(*bare)
+            return found, replace(before, rate=(before.rate + after.rate) / 2, cpu=(before.cpu + after.cpu) / 2)
+
+        yield ask
+
+
+class Rows:
+    """Prepared rows of one open meeting, as the app hands them to the writer: each takes the next slip."""
+
+    def __init__(self, folder: Path, url: str, *, slips: int) -> None:
+        from app import create_app
+        from survey import db
+        from survey.box import collection as collections
+        from survey.box import keys as key_store
+
+        self.folder, self.url = folder, url
+        self.name, self.jobs = meeting(folder, url, slips=slips)
+        self.app = create_app({"INSTANCE": str(folder), "DATABASE_URL": url})
+        with self.app.app_context(), db.reading() as c:
+            house = collections.get(c, self.name)
             assert house is not None
-            form = collections.form(c, house)
-        keys = key_store.of(folder, name)
-        reply, _ = form.read({item.name: [item.question.options[0].id] for item in form.items() if item.question.options})
+            self._form, self._house, self._keys = collections.form(c, house), house, key_store.of(folder, self.name)
+        marks = {item.name: [item.question.options[0].id] for item in self._form.items() if item.question.options}
+        self._reply, _ = self._form.read(marks)
 
-        def row(at: int) -> dict[str, object]:
-            ballot = casting.Ballot(reply=reply, nonce=f"{at:032x}")
-            found = Slip(qr=keys.slip_hash(jobs[at]["token"]), voice="leaders", medium="phone", state="unspent")
-            return casting._row(house, form, keys, ballot, found, "phone")
+    def take(self, number: int) -> list[dict[str, object]]:
+        """The next ones."""
+        from survey.box import casting
+        from survey.box.slip import Slip
 
-        def counted() -> float:
+        jobs, self.jobs = self.jobs[:number], self.jobs[number:]
+        rows = []
+        for job in jobs:
+            ballot = casting.Ballot(reply=self._reply, nonce=os.urandom(16).hex())
+            slip = Slip(qr=self._keys.slip_hash(job["token"]), voice="leaders", medium="phone", state="unspent")
+            rows.append(casting._row(self._house, self._form, self._keys, ballot, slip, "phone"))
+        return rows
+
+    def by_threads(self, number: int) -> float:
+        """Ballots a second when 16 threads hand over one each."""
+        from survey.box import writer
+
+        rows = self.take(number)
+        writer.store(self.url, self.folder, self.take(1), wait=60)  # the writer is there
+        return _threads(lambda at: writer.store(self.url, self.folder, [rows[at]]), number)
+
+    def by_groups(self, number: int) -> float:
+        """Ballots a second, 256 to a commit."""
+        from survey.box import writer
+
+        rows = self.take(number)
+        began = time.perf_counter()
+        for at in range(0, number, 256):
+            writer.store(self.url, self.folder, rows[at : at + 256], wait=60)
+        return number / (time.perf_counter() - began)
+
+    def counted(self) -> float:
+        """Milliseconds the live count takes."""
+        from survey.box import casting
+
+        with self.app.app_context():
             began = time.perf_counter()
-            casting.received(name)
+            casting.received(self.name)
             return 1000 * (time.perf_counter() - began)
 
-        rows = [row(at) for at in range(16 * 400)]
-        writer.store(url, folder, [row(len(rows))], wait=60)  # the writer is there
-        before = fsyncs(folder)
-        rate = _threads(lambda at: writer.store(url, folder, [rows[at]]), len(rows))
-        raw = (before + fsyncs(folder)) / 2
-        print(
-            f"{kind}: 16 writers, grouped commits {rate:8.0f}/s beside {raw:.0f} fsync/s: {rate / raw:.2f}x (goal 0.65)",
-            flush=True,
-        )
-        sizes, counts = [], [counted()]
-        for begin in range(len(rows) + 1, 100_000 - 4096, 4096):
-            group = [row(at) for at in range(begin, begin + 4096)]
-            began = time.perf_counter()
-            for at in range(0, 4096, 256):
-                writer.store(url, folder, group[at : at + 256], wait=60)
-            sizes.append(4096 / (time.perf_counter() - began))
-        counts.append(counted())
-        first_, last = sum(sizes[:3]) / 3, sum(sizes[-3:]) / 3
-        print(
-            f"{kind}: 256 to a commit, {first_:.0f}/s at the start, {last:.0f}/s at 100,000 ballots: {last / first_:.2f}x; "
-            f"the live count {counts[0]:.1f} ms, then {counts[1]:.1f} ms",
-            flush=True,
-        )
-        db.engine().dispose()
+
+def grouped(folder: Path, url: str, kind: str) -> None:
+    """The writer alone, 16 threads handing it ballots; then from an empty box to 100,000 ballots."""
+    rows = Rows(folder, url, slips=110_000)
+    before = fsyncs(folder)
+    rate = rows.by_threads(6400)
+    raw = (before + fsyncs(folder)) / 2
+    print(f"{kind}: 16 writers, grouped commits {rate:8.0f}/s beside {raw:.0f} fsync/s: {rate / raw:.2f}x (goal 0.65)", flush=True)
+    with hall(folder, url, rows.jobs[:50]) as ask:
+        rows.jobs = rows.jobs[50:]
+
+        def voters() -> float:
+            jobs, rows.jobs = rows.jobs[:1500], rows.jobs[1500:]
+            found, bare = ask(jobs, 300)
+            return found.rate / bare.rate
+
+        voters()  # the app is warm
+        votes, counts = [voters()], [rows.counted()]
+        groups = [rows.by_groups(4096) for _ in range(21)]
+        counts.append(rows.counted())
+        votes.append(voters())
+    again = rows.by_threads(3200)
+    first, last = sum(groups[:3]) / 3, sum(groups[-3:]) / 3
+    print(
+        f"{kind}: at 100,000 ballots beside the beginning: 300 clients {votes[1] / votes[0]:.2f}x ({votes[0]:.3f}x bare, then "
+        f"{votes[1]:.3f}x), 16 writers {again / rate:.2f}x, 256 to a commit {last / first:.2f}x ({first:.0f}/s, then {last:.0f}/s); "
+        f"the live count {counts[0]:.1f} ms, then {counts[1]:.1f} ms",
+        flush=True,
+    )
+
+
+SLOW = 4000  # microseconds more for each fdatasync: NOTES has seen a disk that other processes load take that long
+
+
+def strace() -> list[str]:
+    """What makes a command's disk slow, as the head of its command line; empty where there is no strace."""
+    traced = "fdatasync,fsync"
+    found = shutil.which("strace")
+    slow = ["-D", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-e", f"trace={traced}", "-e", f"inject={traced}:delay_exit={SLOW}"]
+    return [found, *slow] if found else []
+
+
+def disk_bound(folder: Path, url: str, kind: str) -> None:
+    """The writer where the disk is the limit: its process, and PostgreSQL's, wait for each fdatasync as for a slow disk."""
+    rows = Rows(folder, url, slips=4000)
+    code = "import sys; from pathlib import Path; from bench.box import fsyncs; print(fsyncs(Path(sys.argv[1])))"
+    raw = float(subprocess.run([*strace(), sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True, cwd=ROOT).stdout)
+    environment = {**os.environ, "WRITER_DATABASE_URL": url, "WRITER_INSTANCE": str(folder)}
+    writer = subprocess.Popen([*strace(), sys.executable, "-m", "survey.box.writer"], cwd=ROOT, env=environment)
+    time.sleep(2)
+    rate = rows.by_threads(3200)
+    print(f"{kind}: a slow disk, 16 writers {rate:8.0f}/s beside {raw:.0f} fsync/s: {rate / raw:.1f}x (goal 3)", flush=True)
+    writer.kill()
+    writer.wait()
 
 
 def _threads(call: Callable[[int], object], number: int, threads: int = 16) -> float:
@@ -426,24 +502,30 @@ def main() -> None:
     if "--load" in sys.argv:
         print(json.dumps(asyncio.run(asked(**json.load(sys.stdin), unit=_unit))))
         return
-    kinds = [each for each in sys.argv[1:] if each in ("sqlite", "postgresql")] or ["sqlite", "postgresql"]
+    kinds = [each for each in sys.argv[1:] if each in KINDS] or list(KINDS)
+    parts = [each for each in sys.argv[1:] if each in PARTS] or list(PARTS)
     folder = Path(tempfile.mkdtemp(prefix="boxbench"))
+    folder.chmod(0o755)
     try:
         _, naive = baselines(folder)
         print(f"raw fsync {fsyncs(folder):.0f}/s")
-        for kind in kinds:
-            home = folder / kind
+        for kind, part in product(kinds, parts):
+            if part == "disk" and not strace():
+                print("a slow disk: needs strace (sudo apt-get install strace)")
+                continue
+            home = folder / f"{kind}-{part}"
             home.mkdir()
-            if kind == "sqlite":
-                voters(home, f"sqlite:///{home / 'survey.db'}", kind, naive)
-                grouped(home, f"sqlite:///{home / 'survey.db'}", kind)
-            else:
-                with postgres() as url:
+            with postgres(slow=part == "disk") if kind == "postgresql" else nullcontext(f"sqlite:///{home / 'survey.db'}") as url:
+                if part == "voters":
                     voters(home, url, kind, naive)
-                    grouped(home, url, kind)
+                else:
+                    {"writer": grouped, "disk": disk_bound}[part](home, url, kind)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
+
+KINDS = ("sqlite", "postgresql")
+PARTS = ("voters", "writer", "disk")
 
 if __name__ == "__main__":
     main()
