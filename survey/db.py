@@ -6,9 +6,10 @@ transaction begins immediately, so two deeds never deadlock half-way. PostgreSQL
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -139,8 +140,9 @@ class _Server:
         return result
 
 
-# Idle connections, used by one thread at a time. Not of a thread: a server's own threads keep nothing between two requests.
-_idle: WeakKeyDictionary[Engine, list[_File | _Server]] = WeakKeyDictionary()
+PLACES = 4  # connections of a process that only read, however many threads it has
+# Each place holds an idle connection, or none yet. Not of a thread: a server's own threads keep nothing between two requests.
+_places: WeakKeyDictionary[Engine, SimpleQueue[_File | _Server | None]] = WeakKeyDictionary()
 
 
 def look_up(query: str, *values: str | bytes) -> Sequence[Any] | None:
@@ -149,23 +151,42 @@ def look_up(query: str, *values: str | bytes) -> Sequence[Any] | None:
     For the few reads of every vote: without pool, transaction and statement objects it costs a tenth of `reading`.
     """
     on = engine()
-    idle = _idle.setdefault(on, [])
+    places = _places.get(on) or _places.setdefault(on, _empty_places())
     for again in (True, False):
+        connection, kept = places.get(), None
         try:
-            connection = idle.pop()
-        except IndexError:
-            connection = _File(on) if on.dialect.name == "sqlite" else _Server(on)
-        try:
+            connection = connection or (_File(on) if on.dialect.name == "sqlite" else _Server(on))
             row = connection.first(query, values)
+            kept = connection
         except on.dialect.loaded_dbapi.OperationalError:  # the server was restarted: once more, on a new connection
-            connection.close()
-            idle.clear()
+            for old in (connection, *_taken(places)):
+                if old:
+                    old.close()
             if not again:
                 raise
-            continue
-        idle.append(connection)
-        return row
+        else:
+            return row
+        finally:
+            places.put(kept)
     return None
+
+
+def _empty_places() -> "SimpleQueue[_File | _Server | None]":
+    places: SimpleQueue[_File | _Server | None] = SimpleQueue()
+    for _ in range(PLACES):
+        places.put(None)
+    return places
+
+
+def _taken(places: "SimpleQueue[_File | _Server | None]") -> list[_File | _Server]:
+    """The idle connections, out of their places."""
+    found = []
+    for _ in range(PLACES):
+        with suppress(Empty):
+            if connection := places.get_nowait():
+                found.append(connection)
+            places.put(None)
+    return found
 
 
 @lru_cache(maxsize=64)
