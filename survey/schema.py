@@ -145,6 +145,17 @@ decision = _table(  # the grade the office decided where it is not the one propo
     ForeignKeyConstraint(["cycle", "banner"], ["banner.cycle", "banner.banner"]),
 )
 
+wording = _table(  # what the office says in its papers (survey.desk.papers)
+    "wording",
+    Column("cycle", Integer),
+    _text("paper"),
+    _text("banner", server_default=""),  # "" = a paper of the whole year
+    _text("field"),
+    _text("text"),
+    PrimaryKeyConstraint("cycle", "paper", "banner", "field"),
+    ForeignKeyConstraint(["cycle"], ["cycle.cycle"]),
+)
+
 material = _table(  # 述职 and work reports the voters may read
     "material",
     Column("cycle", Integer),

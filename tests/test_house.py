@@ -18,7 +18,7 @@ ROOMS = (
     ("survey.paper",),
     ("survey.desk",),
     ("survey.year",),
-    ("survey.backup", "survey.rescue", "survey.entry", "survey.draw"),
+    ("survey.backup", "survey.rescue", "survey.entry", "survey.draw", "survey.wording"),
     ("survey.box",),
     ("survey.roster",),
     ("survey.xlsform", "survey.questionnaire", "survey.ability"),

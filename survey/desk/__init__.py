@@ -15,7 +15,7 @@ blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 
 WITHIN = {  # pages of a part whose addresses begin otherwise
     "desk.meetings": ("/desk/meeting/", "/desk/materials/", "/desk/paper/", "/desk/phones/"),
-    "desk.results": ("/desk/what-if/", "/desk/decisions/"),
+    "desk.results": ("/desk/what-if/", "/desk/decisions/", "/desk/papers/"),
 }
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from flask import render_template, request
 from flask_babel import gettext as _
 
+from survey import db, wording
 from survey.access import allowed
 from survey.desk import blueprint
-from survey.desk.notice import given, written
+from survey.desk.notice import given, kept, written
 from survey.desk.results import READERS, Decisions, labels, read_year
 from survey.desk.standing import Standing, lacking, people, teams
 from survey.desk.words import language
@@ -20,12 +21,14 @@ LONGEST = 1000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Feedback:
-    """One team's paper. `parts` are the components with score and weight in per cent, `factors` what was added or taken off."""
+    """One team's paper. `parts` are the components with score and weight in per cent, `factors` what was added or taken off, `texts`
+    what the office says of the team."""
 
     team: Standing
     parts: list[tuple[str, str, str]]
     factors: list[tuple[str, str]]
     people: list[Standing]
+    texts: dict[str, str]
 
 
 @blueprint.get("/decisions/feedback")
@@ -49,7 +52,7 @@ def page() -> str | tuple[str, int]:
         papers=papers,
         lacking=lacking(each for paper in papers for each in (paper.team, *paper.people)),
         fault=fault,
-        given=said(),
+        given=kept("feedback", year.outcome.year, said(), banner=banner),
         longest=LONGEST,
         **labels(),
     )
@@ -61,16 +64,20 @@ def papers_of(year: Reckoned, decided: Decisions, banner: str) -> list[Feedback]
     own: dict[str, list[Standing]] = {}
     for each in people(year, decided, banner=banner):
         own.setdefault(each.banner, []).append(each)
+    with db.reading() as connection:
+        texts = wording.of_all(connection, year.outcome.year, "feedback")
     return [
-        Feedback(team=team, parts=_parts(year, team), factors=_factors(year, team), people=own.get(team.banner, []))
+        Feedback(
+            team=team, parts=_parts(year, team), factors=_factors(year, team), people=own.get(team.banner, []),
+            texts=dict.fromkeys(TEXTS, "") | texts.get(team.banner, {}),
+        )
         for team in teams(year, decided, banner=banner)
-    ]
+    ]  # fmt: skip
 
 
 def said() -> dict[str, str]:
-    """What the office says on the paper. The texts are about one team: with all teams they stay empty."""
-    texts = written(TEXTS, LONGEST) if request.values.get("banner") else dict.fromkeys(TEXTS, "")
-    return given(("day", "office"), day="day") | texts
+    """What the office says on the paper; its texts are about one team, and not asked for with all teams."""
+    return given(("day", "office"), day="day") | (written(TEXTS, LONGEST) if request.values.get("banner") else {})
 
 
 def _parts(year: Reckoned, team: Standing) -> list[tuple[str, str, str]]:

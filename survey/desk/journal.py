@@ -103,6 +103,7 @@ def deed_names() -> dict[str, str]:
         "days.enter": _("录入天数"),
         "rank.enter": _("录入排名"),
         "grade.decide": _("决定等次"),
+        "wording.put": _("写文件内容"),
         "assessor.put": _("登记考核员"),
         "draw.make": _("抽取嘎查村"),
         "year.import": _("导入年度工作簿"),

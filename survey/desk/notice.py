@@ -7,7 +7,7 @@ from datetime import date
 from flask import abort, render_template, request
 from flask_babel import gettext as _
 
-from survey import clock, db, roster
+from survey import access, clock, db, roster, wording
 from survey.access import allowed
 from survey.desk import blueprint
 from survey.desk.results import READERS, Decisions, grade_of, grades, read_year
@@ -96,3 +96,18 @@ def written(names: Iterable[str], longest: int) -> dict[str, str]:
         name: "\n".join(" ".join(line.split()) for line in request.values.get(name, "").splitlines() if line.strip())[:longest]
         for name in names
     }
+
+
+def kept(paper: str, year: int, said: dict[str, str], *, banner: str = "") -> dict[str, str]:
+    """What the form says of a paper, or what was kept of it where the form was not sent."""
+    if request.method == "POST":
+        return said
+    with db.reading() as connection:
+        return said | wording.of(connection, year, paper, banner)
+
+
+def keep(paper: str, year: int, said: dict[str, str], *, banner: str = "") -> None:
+    """Keeps what the office says of a paper that it prints."""
+    if access.me().may("office"):
+        with db.deed() as connection:
+            wording.put(connection, year, paper, banner, said, by=access.me().account)

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from survey.access import allowed
 from survey.desk import blueprint
-from survey.desk.notice import given, written
+from survey.desk.notice import given, kept, written
 from survey.desk.results import READERS, Decisions, grades, labels, read_year
 from survey.desk.standing import Standing, lacking, ranked
 from survey.desk.words import language
@@ -71,7 +71,7 @@ def report() -> str:
         numbered=[f"#{each}" for each in grades(year.rulebook).values()],
         lacking=lacking(line[0] for each in found for line in each.lines),
         headings=headings(),
-        given=said(),
+        given=kept("report", year.outcome.year, said()),
         longest=LONGEST,
         **labels(),
     )

@@ -1,6 +1,6 @@
 """Papers without codes: posters, specimens, the key's envelope, the assessors' sheet, sheets of points, the records."""
 
-from datetime import date
+from dataclasses import replace
 
 from flask import Response, abort, redirect, request, url_for
 from flask_babel import gettext as _
@@ -10,7 +10,7 @@ from survey import access, db, job, roster
 from survey.access import allowed
 from survey.box import collection as collections
 from survey.box import fragment, merkle
-from survey.desk import dispatch, feedback, notice, personal, report, results
+from survey.desk import dispatch, feedback, notice, papers, personal, report, results
 from survey.desk.address import site
 from survey.desk.cycle import rules, this
 from survey.desk.words import language, position_name
@@ -144,10 +144,14 @@ def notice_pdf() -> AnyResponse:
 def feedback_pdf() -> AnyResponse | str | tuple[str, int]:
     """反馈通知: one team's or every team's (六（二）). Posted, for what the office says of a team belongs in no address."""
     year, decided = results.read_year()
-    papers = feedback.papers_of(year, decided, request.form.get("banner", ""))
-    if not papers:
+    banner, said = request.form.get("banner", ""), feedback.said()
+    found = feedback.papers_of(year, decided, banner)
+    if not found:
         return feedback.page()
-    return _official("feedback", year, feedback.said(), papers=papers, ranks=bool(request.form.get("rank")))
+    notice.keep("feedback", year.outcome.year, said, banner=banner)
+    if banner:
+        found = [replace(each, texts=said) for each in found]
+    return _official("feedback", year, said, papers=found, ranks=bool(request.form.get("rank")))
 
 
 @blueprint.get("/personal.pdf")
@@ -177,23 +181,36 @@ def dispatch_pdf() -> AnyResponse | str | tuple[str, int]:
 def report_pdf() -> AnyResponse:
     """考核报告: the report to the leading group (四（六）). Posted, as the texts are long."""
     year, decided = results.read_year()
+    said = report.said()
+    notice.keep("report", year.outcome.year, said)
     return _official(
-        "report", year, report.said(), chapters=report.chapters(year, decided), headings=report.headings(), fixed=fixed,
+        "report", year, said, chapters=report.chapters(year, decided), headings=report.headings(), fixed=fixed,
         grades=results.grades(year.rulebook), decisions=list(results.decided_rows(year, decided)), choices=results.chosen(year.rulebook),
     )  # fmt: skip
 
 
-def _official(name: str, year: Reckoned, given: dict[str, str], **more: object) -> Response:
+@blueprint.get("/papers/<name>.pdf")
+@allowed(*results.READERS)
+def paper_pdf(name: str) -> AnyResponse | str | tuple[str, int]:
+    """One of the papers that consist of the office's words and the year's tables; of a team, or of each."""
+    found = papers.printed(name)
+    if not found:
+        return papers.page(name)
+    return _official(
+        name, found[0][0].year, found[0][2], template="paper", printed=found, paper=papers.PAPERS[name], numbers=papers.NUMBERS,
+        in_words=papers.in_words,
+    )  # fmt: skip
+
+
+def _official(name: str, year: Reckoned, given: dict[str, str], *, template: str = "", **more: object) -> Response:
     """A paper under the measure's title, dated by hand, and marked where the year is the demo's."""
     from survey.paper import press
 
     with db.reading() as connection:
         demo = this(connection).demo
-    signed = date.fromisoformat(given["day"])
     made = press.pdf(
-        f"reports/{name}.html", _, year=year.outcome.year, title=year.rulebook.title.text(language()), source=year.rulebook.source,
-        given=given, demo=demo, lang=language(), day=_("%(year)s年%(month)s月%(day)s日", year=signed.year, month=signed.month,
-        day=signed.day), **more,
+        f"reports/{template or name}.html", _, year=year.outcome.year, title=year.rulebook.title.text(language()), source=year.rulebook.source,
+        given=given, demo=demo, lang=language(), day=papers.in_words(given["day"]), **more,
     )  # fmt: skip
     return pdf(made, name)
 

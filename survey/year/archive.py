@@ -26,7 +26,7 @@ from tally.step import Step, calculation, shown
 
 FORMAT = "1"
 _compact = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
-BESIDE = (schema.assessor, schema.decision, schema.draw, schema.material, schema.rate, schema.village)  # not in a year book
+BESIDE = (schema.assessor, schema.decision, schema.draw, schema.material, schema.rate, schema.village, schema.wording)  # not in a year book
 # Marks of the appraisal counted from the year book's ballots, beside the sums the boxes published: no row, no difference.
 RECOUNT = f"""
 WITH told AS (SELECT banner FROM {ARCHIVE}collection WHERE kind='appraisal' GROUP BY banner HAVING min(state='sealed' AND tallied)),

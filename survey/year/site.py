@@ -94,7 +94,7 @@ def take_in(connection: Connection, book: Book, rulebook: Rulebook, *, by: str, 
 
 
 def _clear(connection: Connection, year: int) -> None:
-    entered = (schema.decision, schema.material, schema.draw, schema.rate, schema.assessor, *FACTS.values())
+    entered = (schema.decision, schema.wording, schema.material, schema.draw, schema.rate, schema.assessor, *FACTS.values())
     for table in (*entered, schema.person, schema.village, schema.banner, schema.cycle):
         connection.execute(delete(table).where(table.c.cycle == year))
 

@@ -40,13 +40,20 @@ class Form(HTMLParser):
         elif self.select and tag == "option" and "selected" in at:
             self.forms[-1][self.select] = at.get("value", "")
         elif self.forms and tag == "textarea":
-            self.forms[-1][at["name"]] = ""
+            self.area = at["name"]
+            self.forms[-1][self.area] = ""
         elif self.forms and tag == "button" and at.get("name"):
             self.forms[-1][at["name"]] = at.get("value", "")
+
+    def handle_data(self, text):
+        if self.area:
+            self.forms[-1][self.area] += text
 
     def handle_endtag(self, tag):
         if tag == "select":
             self.select = None
+        elif tag == "textarea":
+            self.area = None
 
     def with_(self, **fields):
         """The first form whose fields have these values."""

@@ -98,6 +98,9 @@ def test_all_teams_in_one_file_each_begins_a_page_and_says_only_its_own(office, 
         named = [banner for banner in banners if f"驻{banner}工作总队" in text]
         assert len(named) == 1 and f"驻{named[0]}工作总队·1" in text  # its pages are counted from one
     assert "只说一个总队的话" not in "".join(found)
+    printed(office, desk_app.first, strengths="只说一个总队的话")
+    assert "只说一个总队的话" in office.get(f"{FEEDBACK}?banner={quote(desk_app.first)}")  # it is kept
+    assert [f"驻{desk_app.first}工作总队：" in text for text in printed(office, "") if "只说一个总队的话" in text] == [True]
     assert 'name="strengths"' not in office.get(FEEDBACK)
 
 

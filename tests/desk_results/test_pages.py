@@ -1,9 +1,11 @@
 """The desk's pages in a real browser: no fault axe knows of, no sideways scrolling, a paste straight into the cells."""
 
+import re
 from urllib.parse import quote
 
 import pytest
 
+from survey.desk.papers import PAPERS
 from tests.browser import violations
 
 from .conftest import PASSWORD
@@ -31,6 +33,7 @@ def urls(app):
         *(f"/desk/entry/{name}?banner={banner}" for name in ("visits", "letters", "factors", "days")),
         "/desk/draw", f"/desk/draw/{banner}", "/desk/results", "/desk/results?sequence=member", "/desk/results/captain/P0001",
         "/desk/what-if?choice.ballot_points=97/87/77/67", "/desk/decisions", "/desk/decisions/notice", "/desk/decisions/report", "/desk/decisions/dispatch",
+        "/desk/papers", "/desk/papers/proposals", "/desk/papers/assessors-report", f"/desk/papers/assessors-report?banner={banner}",
         "/desk/decisions/feedback", f"/desk/decisions/feedback?banner={banner}", f"/desk/decisions/personal?banner={banner}",
     ]  # fmt: skip
 
@@ -76,11 +79,13 @@ def test_a_block_is_pasted_straight_into_the_cells(page, address, desk_app):
 def test_english_is_complete_on_these_pages(page, address, desk_app):
     page.goto(f"{address}/desk/results")
     page.get_by_role("button", name="English").click()
-    papers = tuple(f"/desk/decisions/{name}" for name in ("feedback", "personal", "report", "dispatch"))
+    papers = tuple(f"/desk/decisions/{name}" for name in ("feedback", "personal", "report", "dispatch")) + ("/desk/papers",)
+    papers += tuple(f"/desk/papers/{name}" for name in PAPERS)
     for url in ("/desk/entry", "/desk/what-if", "/desk/decisions", "/desk/entry/assessors", *papers):
         page.goto(address + url)
         text = page.locator("main").inner_text()
         for name in ("示例", *desk_app.book["banners"]["banner"], *(each for row in desk_app.book["people"] for each in (row[1], row[4]))):
             text = text.replace(name, "")
+        text = re.sub("[一二三四五六七八]（[一二三四五六七八]）|[四五](?=[）)\t]|$)", "", text, flags=re.MULTILINE)  # clauses are cited as they stand
         left = [line for line in text.splitlines() if any("一" <= sign <= "鿿" for sign in line)]
         assert not left, (url, left[:5])

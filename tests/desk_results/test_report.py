@@ -63,7 +63,8 @@ def test_the_offices_words_stand_in_the_measures_order(office):
     order = ["二、工作业绩业绩一业绩二", "三、指标数据分析分析一", "四、存在问题问题一", "五、综合评价评价一", "六、意见建议建议一"]
     found = [text.index(each) for each in (*order, "示例办公室2019年2月28日", "附件1：")]
     assert found == sorted(found)
-    assert 'target="_blank"' in office.get(REPORT)  # the page stays with what was written
+    page = office.get(REPORT)
+    assert 'target="_blank"' in page and "业绩一\n业绩二</textarea>" in page  # the page stays with what was written, and it is kept
 
 
 def test_a_decision_is_told_with_its_reason_and_who_waits_is_open(office, tied):  # noqa: F811
