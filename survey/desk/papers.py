@@ -330,15 +330,18 @@ def paper(name: str) -> str | tuple[str, int]:
 @blueprint.post("/papers/<name>")
 @allowed("office")
 def write_paper(name: str) -> AnyResponse | str | tuple[str, int]:
-    """Keeps the office's words."""
+    """Keeps the office's words; and shows the paper, where it is to be printed."""
     one, asked = read(name)
     if one.each_banner and not teams(asked.year, asked.decided, banner=asked.banner):
         return page(name)
     texts = given(("day", "office"), day="day") | written(one.texts, LONGEST)
     with db.deed() as connection:
         changed = wording.put(connection, asked.year.outcome.year, name, asked.banner, texts, by=access.me().account)
+    banner = asked.banner or None
+    if request.form.get("deed") == "print":
+        return redirect(url_for("paper.paper_pdf", name=name, banner=banner))
     flash(_("已保存。") if changed else _("没有改动。"))
-    return redirect(url_for("desk.paper", name=name, banner=asked.banner or None))
+    return redirect(url_for("desk.paper", name=name, banner=banner))
 
 
 def page(name: str) -> str | tuple[str, int]:

@@ -31,7 +31,7 @@ def printed(desk, name, banner=""):
 
 def write(desk, name, banner="", status=200, **texts):
     fields = next(each for each in Form(desk.get(address(name, banner))).forms if "office" in each)
-    answer = desk.post(address(name), fields | texts)
+    answer = desk.post(address(name), fields | {"deed": "save"} | texts)
     assert answer.status_code == status
     return answer.get_data(as_text=True)
 
@@ -61,6 +61,13 @@ def test_what_the_office_writes_is_kept_printed_and_journalled(office, entries, 
     assert "没有改动" in write(office, name, banner)
     write(office, name, banner, **dict.fromkeys(texts, ""))
     assert f"示例{next(iter(texts))}" not in "".join(pages(printed(office, name, banner)))
+
+
+def test_printing_keeps_what_was_just_written(office, desk_app):
+    fields = next(each for each in Form(office.get(address("assessors-report", desk_app.first))).forms if "office" in each)
+    answer = office.post(address("assessors-report"), fields | {"deed": "print", "duties": "刚写的话"})
+    assert answer.mimetype == "application/pdf" and "刚写的话" in "".join(pages(answer.get_data()))
+    assert "刚写的话" in office.get(address("assessors-report", desk_app.first))
 
 
 def test_one_teams_words_are_not_anothers(office, desk_app):
