@@ -4,8 +4,8 @@ A step holds its value and the steps it follows from; the line of arithmetic is 
 from those very children, so a score and its explanation cannot disagree.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
 from html import escape
@@ -65,6 +65,17 @@ class Step:
         yield self
         for child in self.children:
             yield from child.walk()
+
+
+def cut(step: Step, labels: Collection[Label], depth: int) -> Step:
+    """The tree, with only `depth` levels below the steps of these labels: a figure that is explained elsewhere."""
+    if step.label in labels:
+        return _levels(step, depth)
+    return replace(step, children=tuple(cut(child, labels, depth) for child in step.children))
+
+
+def _levels(step: Step, depth: int) -> Step:
+    return replace(step, children=tuple(_levels(child, depth - 1) for child in step.children) if depth else ())
 
 
 def shown(step: Step, language: str = "zh") -> str:

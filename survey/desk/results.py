@@ -215,12 +215,14 @@ def subject(sequence: str, subject: str) -> AnyResponse | tuple[str, int]:
 @blueprint.get("/results/<sequence>/<subject>.pdf")
 @allowed(*READERS)
 def subject_pdf(sequence: str, subject: str) -> Response:
-    """The explanation on paper, with the choices it rests on."""
+    """The explanation on paper, with the choices it rests on. The team's score, which has a paper of its own, is told to its components:
+    what people said of colleagues is not in a person's paper."""
     import weasyprint
 
     year, decided = read_year()
     ranking = _ranking(year, sequence)
     row = _row(ranking, subject)
+    from_team = [each.label for each in year.rulebook.components if each.kind == "of_team"]
     page = render_template(
         "reports/explanation.html",
         row=row,
@@ -232,7 +234,8 @@ def subject_pdf(sequence: str, subject: str) -> Response:
         decided=decided.get((row.banner, row.subject.person)),
         grades=grades(year.rulebook),
         choices=chosen(year.rulebook),
-        tree=Markup(step.html(row.step, language=language(), opened=99)),
+        tree=Markup(step.html(step.cut(row.step, from_team, 2), language=language(), opened=99)),
+        cut=bool(row.subject.person and from_team),
         today=clock.today(),
         **labels(),
     )

@@ -10,8 +10,10 @@ from python_calamine import CalamineWorkbook
 
 from survey import db
 from survey.year import site, yearbook
+from tally.number import fixed
 
 from .conftest import EXAMPLES, Form
+from .test_feedback import pages, year_of
 
 SEQUENCES = ("team", "captain", "deputy", "liaison", "member")
 
@@ -60,6 +62,18 @@ def test_a_subject_is_explained_down_to_the_clause_and_the_count(office):
     assert page.count('<rect class="s') == 32  # five items of the ballot, three questions of the survey, four marks each
     assert office.bytes("/desk/results/captain/P0001.pdf")[:5] == b"%PDF-"
     office.get("/desk/results/captain/nobody", status=404)
+
+
+def test_a_persons_paper_tells_the_teams_score_but_nothing_of_colleagues(office, desk_app):
+    ranking = year_of(desk_app).outcome.ranking("captain")
+    row = next(row for row in ranking.rows if row.key == "P0001")
+    team = next(each for each in year_of(desk_app).outcome.ranking("team").rows if each.banner == row.banner)
+    colleagues = [name for person, name, banner, *_more in desk_app.book["people"] if banner == row.banner and person != "P0001"]
+    own = "".join(pages(office.bytes("/desk/results/captain/P0001.pdf")))
+    assert all(fixed(value) in own for value in (row.score, team.score, *team.components.values()))
+    assert colleagues and not [name for name in colleagues if name in own] and "每一步见总队的得分说明" in own
+    of_team = "".join(pages(office.bytes(f"/desk/results/team/{quote(team.key)}.pdf")))
+    assert all(name in of_team for name in colleagues) and "每一步见总队" not in of_team
 
 
 def test_the_choices_stand_under_every_result(office):
