@@ -140,18 +140,19 @@ class _Server:
         return result
 
 
-PLACES = 4  # connections of a process that only read, however many threads it has
+PLACES = 4  # connections of a process that only read, however many threads it has; as many for those that may wait
 # Each place holds an idle connection, or none yet. Not of a thread: a server's own threads keep nothing between two requests.
-_places: WeakKeyDictionary[Engine, SimpleQueue[_File | _Server | None]] = WeakKeyDictionary()
+_places: WeakKeyDictionary[Engine, dict[bool, SimpleQueue[_File | _Server | None]]] = WeakKeyDictionary()
 
 
-def look_up(query: str, *values: str | bytes) -> Sequence[Any] | None:
+def look_up(query: str, *values: str | bytes, waits: bool = False) -> Sequence[Any] | None:
     """The first row of one plain SELECT (`?` for a value), on a connection that only reads, outside any transaction.
 
-    For the few reads of every vote: without pool, transaction and statement objects it costs a tenth of `reading`.
+    For the few reads of every vote: without pool, transaction and statement objects it costs a tenth of `reading`. One that `waits`
+    (it reads a box, which a seal may be about to drop) takes no place from the others.
     """
     on = engine()
-    places = _places.get(on) or _places.setdefault(on, _empty_places())
+    places = _places.setdefault(on, {}).get(waits) or _places[on].setdefault(waits, _empty_places())
     for again in (True, False):
         connection, kept = places.get(), None
         try:

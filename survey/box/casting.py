@@ -87,7 +87,10 @@ def look(collection_id: str | None, text: str = "", *, desk: bool = False) -> Lo
     if row is None or row[0].origin != "site":
         return Look(status="unknown")
     house, there = row
-    if house.mode == "link" or house.state in ("sealed", "void"):
+    if house.state in ("sealed", "void"):
+        _seen.setdefault(db.engine(), _Seen()).end(collection_id)
+        return _state(house, None, desk=desk)
+    if house.mode == "link":
         return _state(house, None, desk=desk)
     found = Slip(qr=there[0], voice=there[1], medium=there[2], state=there[3]) if there else None
     state = _state(house, found, desk=desk) if found or not text else Look(status="unknown", collection=house)
@@ -129,6 +132,14 @@ class _Seen:
         self.open[house.collection] = (time.monotonic(), house)
         self.free[house.collection, slip.qr] = slip
         _forget(self.free, lambda _: len(self.free) > _FILLING)
+
+    def end(self, name: str) -> None:
+        """Forgets a collection that has ended."""
+        self.open.pop(name, None)
+        for slip in [key for key in list(self.free) if key[0] == name]:
+            self.free.pop(slip, None)
+        for nonce in [key for key in list(self.given) if key[0] == name]:
+            self.given.pop(nonce, None)
 
     def stored(self, house: Collection, outcome: Outcome) -> None:
         """An answer that is in the box, now; those of more than a moment ago are forgotten."""

@@ -96,6 +96,13 @@ def get(connection: Connection, name: str) -> Collection | None:
     return _from_row(row) if row else None
 
 
+def hold(connection: Connection, name: str) -> Collection | None:
+    """The collection as it is now, held until the transaction ends: whoever changes its slips or ends it does so one after the other, and
+    before the writer or after it (which holds the same row shared)."""
+    row = connection.execute(select(collection).where(collection.c.collection == name).with_for_update()).first()
+    return _from_row(row) if row else None
+
+
 def look(name: str, *, column: str = "qr", digest: bytes = b"") -> tuple[Collection, tuple[bytes, str, str, str] | None] | None:
     """The collection of that id and, where one has this digest in `column` (qr or code), a slip's (qr, voice, medium, state).
 
@@ -110,7 +117,7 @@ def look(name: str, *, column: str = "qr", digest: bytes = b"") -> tuple[Collect
 
 def holding(name: str, receipt: str) -> Collection | None:
     """The collection of that id, where an answer with this receipt is in its box or counted; None where there is none."""
-    row = db.look_up(_HOLDING[db.engine().dialect.name], name, name, receipt, name, receipt)
+    row = db.look_up(_HOLDING[db.engine().dialect.name], name, name, receipt, name, receipt, waits=True)
     return _known(name, tuple(row)) if row else None
 
 

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ import nacl.exceptions
 from flask_babel import gettext as _
 from nacl.public import PrivateKey
 from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy.exc import OperationalError
 
 from survey import clock, db, journal
 from survey.box import collection as collections
@@ -403,7 +405,7 @@ def compact(engine: Engine, name: str) -> None:
             raw.execute("VACUUM")
             _cut_log(raw)
         else:
-            _drop_partitions(connection, name)
+            _drop_soon(connection, name)
             for table in ("slip", "received"):
                 connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table}")
 
@@ -418,6 +420,20 @@ def _cut_log(raw: Any) -> None:
     raise RuntimeError("the log of the database cannot be emptied while somebody reads it; seal again")
 
 
+def _drop_soon(connection: Connection, name: str) -> None:
+    """Drops the partitions, waiting for those who read a box only a moment at a time: whoever comes meanwhile waits behind it. Raises
+    RuntimeError when they do not end."""
+    connection.exec_driver_sql("SET lock_timeout = '200ms'")
+    try:
+        for _try in range(100):
+            with suppress(OperationalError):
+                return _drop_partitions(connection, name)
+            time.sleep(0.2)
+        raise RuntimeError("the box cannot be dropped while somebody reads it; seal again")
+    finally:
+        connection.exec_driver_sql("SET lock_timeout = DEFAULT")
+
+
 def _drop_partitions(connection: Connection, name: str) -> None:
     for table in (box, remark):
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {opening.partition_name(table.name, name)}")
@@ -430,6 +446,7 @@ def void(connection: Connection, instance: Path, house: Collection, *, by: str, 
     """Voids a collection before anything was opened: keys and box destroyed, slips void. A reason is required."""
     if not reason.strip():
         raise Refused(_("作废要写明原因"))
+    house = collections.hold(connection, house.collection) or house
     if house.state not in ("draft", "open", "closing") or house.emptied:
         raise Refused(_("已经封箱或作废，不能再作废"))
     if connection.dialect.name == "postgresql":

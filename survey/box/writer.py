@@ -36,6 +36,7 @@ from survey.schema import box, remark
 WAIT = 8.0  # seconds an app waits for an answer before it honestly says "busy" (BOX_WAIT in the configuration)
 GROUP = 256  # ballots to a commit at most
 LINGER = 0.003  # seconds at most, and a quarter of the last commit's time, that a commit waits for more to join it
+STOPPED = 1.0  # seconds until a box that does not agree with its mark is looked at again: it is read whole
 _SIZE = struct.Struct(">I")
 
 
@@ -68,6 +69,7 @@ _SQL = {
     }
 }
 _SQL["postgresql"] = {name: text.replace("?", "%s") for name, text in _SQL["sqlite"].items()} | {
+    "hold": "SELECT 1 FROM collection WHERE collection=%s FOR SHARE",  # before anything of its box, as every deed that ends it
     # one statement spends and drops; the share lock makes a closing wait for it, or it for the closing. %b: bytes go as they are
     "spend_and_drop": (
         "WITH house AS (SELECT 1 FROM collection WHERE collection=%s AND state=ANY(%s) AND NOT emptied "
@@ -129,7 +131,6 @@ class Group:
     sums: dict[str, tuple[list[bytes], int]] = field(default_factory=dict)  # collection -> MACs, ballots
     states: dict[str, str | None] = field(default_factory=dict)
     noted: dict[str, _Note] = field(default_factory=dict)  # collection -> its mark, begun before the statements
-    stopped: set[str] = field(default_factory=set)  # collections whose box does not agree with its mark
     slips: dict[str, list[bytes]] = field(default_factory=dict)  # unspent ones of link collections, found and not yet taken
 
     @property
@@ -142,6 +143,11 @@ class Group:
         self.sums.clear()
         self.states.clear()
         return self.connection.begin()
+
+    def hold(self, name: str) -> None:
+        """Lets nobody end a collection before this transaction ends. SQLite has one writer at a time anyway."""
+        if self.dialect == "postgresql":
+            self.run("hold", name)
 
     def run(self, name: str, *values: object) -> None:
         """One statement of `_SQL`."""
@@ -216,6 +222,7 @@ class Store:
     engine: Engine
     instance: Path
     marks: dict[str, tuple[mark.State, mark.State]] = field(default_factory=dict)
+    stopped: dict[str, float] = field(default_factory=dict)  # collections whose box does not agree with its mark, and when that was seen
     connection: Connection | None = None  # kept from one commit to the next
     pen: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1))  # waits for the disk to take a mark while statements run
 
@@ -242,6 +249,8 @@ class Store:
             state = pending.get(name, self.marks[name][0])
             self.marks[name] = (state, state)
             mark.write(self._mark(name), state, state, durable=False)
+            if not (self._mark(name).parent / "public").exists():  # sealed or void meanwhile: its folder stays empty
+                self._mark(name).unlink(missing_ok=True)
         return [{"status": each} for each in answers or ()]
 
     def _note(self, name: str, pending: mark.State) -> _Note:
@@ -294,6 +303,8 @@ class Store:
 
     def _each(self, group: Group, ballots: Sequence[_Ballot]) -> list[str]:
         """Stores each alone, or says why not."""
+        for name in {each.collection for each in ballots}:
+            group.hold(name)
         return [self._one(group, each) for each in ballots]
 
     def _plain(self, group: Group, ballot: _Ballot) -> bool:
@@ -315,8 +326,8 @@ class Store:
             return "not_open" if state in (None, "draft") else "closed"
         if not ballot.content[0]:
             return "closed"  # nobody could seal it: its keys are gone
-        if name not in self.marks and name not in group.stopped and not self._begin(group, name):
-            group.stopped.add(name)  # looked at once a commit: it reads the whole box
+        if name not in self.marks and time.monotonic() - self.stopped.get(name, -STOPPED) >= STOPPED and not self._begin(group, name):
+            self.stopped[name] = time.monotonic()
         return None if name in self.marks else "stopped"
 
     def _one(self, group: Group, ballot: _Ballot) -> str:
@@ -364,6 +375,7 @@ class Store:
     def _begin(self, group: Group, name: str) -> bool:
         """Compares database and mark once, when this process first meets a collection."""
         folder = self.instance / "keys" / name
+        group.hold(name)
         group.run("received", name, mark.host(), 0)  # waits for a commit a killed writer of this host left under way
         try:
             for again in range(10):  # other hosts may store meanwhile

@@ -151,6 +151,9 @@ def _make(task: job.Task, house: Collection, keys: Keys, *, medium: str) -> list
         ]
     before = json.loads(task.noted() or b"[]")
     with db.deed() as connection:
+        now = collections.hold(connection, house.collection)
+        if now is None or not printable(now):
+            raise job.Failed(_("这场已经结束，不能再印。"))
         lost = sum(slip.void(connection, house.collection, bytes.fromhex(qr)) for qr in before)
         codes = [
             code
@@ -158,9 +161,6 @@ def _make(task: job.Task, house: Collection, keys: Keys, *, medium: str) -> list
             for code in slip.make(connection, keys, house.collection, voice=voice, medium=medium, number=number)
         ]
         task.note(json.dumps([*before, *(keys.slip_hash(each.token).hex() for each in codes)]).encode())
-        now = collections.get(connection, house.collection)
-        if now is None or not printable(now):
-            raise job.Failed(_("这场已经结束，不能再印。"))
         if now.state == "open":
             opening.note_slips(connection, now, len(codes))
         journal.record(
@@ -239,10 +239,13 @@ def exchange(app: Flask, house: Collection, text: str, *, medium: str, by: str, 
 
     keys = key_store.of(Path(app.config["INSTANCE"]), house.collection)
     with db.deed() as connection:
+        now = collections.hold(connection, house.collection)
+        if now is None or not printable(now):
+            raise ValueError(_("这场已经结束，不能再印。"))
         one = (connection, keys, house.collection, text)
         codes = slip.exchange(*one, medium=medium) if medium else slip.replace(*one)
-        if house.state == "open":
-            opening.note_slips(connection, house, len(codes))
+        if now.state == "open":
+            opening.note_slips(connection, now, len(codes))
         deed = "slip.exchange" if medium else "slip.replace"
         journal.record(connection, account=by, deed=deed, subject=house.collection, medium=codes[0].medium)
     return _printed(house, codes, site, sheet, slips)

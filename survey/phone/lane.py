@@ -84,7 +84,7 @@ def _cast(environ: Environ) -> Page | None:
         return None
     seen = casting.lately(_collection(environ), slip)
     done = _stored(seen, marks, fields, nonce) if seen else None
-    if done is None or done[1].status not in ("cast", "again"):  # not seen lately, or no longer so
+    if done is None or done[1].status not in ("cast", "again", "busy"):  # not seen lately, or no longer so
         done = _stored(casting.look(_collection(environ), slip), marks, fields, nonce)
     return pages.said(*done, _site(environ)) if done else None
 
