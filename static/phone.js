@@ -149,11 +149,10 @@ function holds(c, answers, subject) {
   if (C) { setTimeout(poll, 8000); setInterval(() => { if (!document.hidden) poll(); }, 20000); setInterval(tick, 1000); }
 
   /* ---- a page that only tells: an answer still waiting here is sent, its receipt shown ---- */
+  const cast = () => { try { return slip && JSON.parse(sessionStorage.getItem('ceping/done/' + C + '/' + slip)); } catch (e) { return null; } }; /* what this tab has sent */
   if (told && told.dataset.status === 'spent') {
     kept.drop(draftKey);
-    let j = null;
-    try { j = JSON.parse(sessionStorage.getItem('ceping/done/' + C + '/' + slip)); } catch (e) { j = null; }
-    const mine = unsent().find(e => e.item.slip === slip);
+    const j = cast(), mine = unsent().find(e => e.item.slip === slip);
     if (j) receipt(j); else if (mine) flush().then(() => { const r = answered[mine.item.nonce]; if (r && r.receipt) receipt(r); });
   }
   function receipt(j) {
@@ -280,7 +279,9 @@ function holds(c, answers, subject) {
   switches.forEach(b => { if (b.dataset.alt) b.onclick = e => { /* the size changes here, without the network */
     e.preventDefault();
     const large = root.classList.toggle('large'), words = b.textContent;
-    form.elements.size.value = large ? 'large' : 'normal'; b.textContent = b.dataset.alt; b.dataset.alt = words;
+    const size = form.elements.size.value = large ? 'large' : 'normal';
+    switches.forEach(o => { if (!o.dataset.alt && o.formAction) o.setAttribute('formaction', o.getAttribute('formaction').replace(/size=\w+/, 'size=' + size)); });
+    b.textContent = b.dataset.alt; b.dataset.alt = words;
   }; });
   const title = q => bare($('legend,label', q), 'small,.no');
   function review() {
@@ -338,6 +339,8 @@ function holds(c, answers, subject) {
 
   /* ---- start ---- */
   function start() {
+    const sent = cast();
+    if (sent) { done = true; blank(); walk(); show(0); conclude('', sent); panel(); return; } /* the page came again, as after a change of language */
     const d = kept.get(draftKey), given = marks(), posted = Object.keys(given).length > 0;
     done = false;
     if (d && d.nonce) {

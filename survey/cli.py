@@ -211,6 +211,10 @@ def serve(host: str, port: int, workers: int) -> None:
     from survey import serve as serving
 
     app = current_app._get_current_object()  # type: ignore[attr-defined]
+    if serving.taken(host, port):
+        raise click.ClickException(
+            f"port {port} is in use by another program: stop it, or choose another port (make run PORT={port + 1}, flask serve --port {port + 1})"
+        )
     serving.prepare(app)
     click.echo(serving.welcome(app, host=host, port=port))
     sys.stdout.flush()

@@ -134,7 +134,8 @@ def _open_last(connection: Connection, instance: Path, passwords: dict[str, str]
             made = slip.make(connection, store, name, voice="leaders", medium="phone", number=CODES)
             codes = [f"{each.code[:5]}-{each.code[5:]}" for each in made]
         officers = {"teller": "demo-teller", "scrutineer": "demo-scrutineer"}
-        collections.change(connection, name, delivered_on="2019-01-15", expected=CODES, present=CODES, issued=CODES, **officers)
+        figures = {"delivered_on": "2019-01-15", "expected": CODES, "present": CODES, "issued": CODES} if mode == "slips" else {}
+        collections.change(connection, name, **figures, **officers)
         house = collections.get(connection, name)
         assert house is not None
         reasons = {"https": "演示数据"}

@@ -28,6 +28,15 @@ def prepare(app: Flask) -> None:
             load(app)
 
 
+def taken(host: str, port: int) -> bool:
+    """Whether another program listens there already."""
+    try:
+        with socket.create_connection(("127.0.0.1" if host in ("0.0.0.0", "") else host, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
 def welcome(app: Flask, *, host: str, port: int) -> str:
     """What the terminal says: where the office signs in, where the demo's open survey is, and what to do next.
 
@@ -40,7 +49,7 @@ def welcome(app: Flask, *, host: str, port: int) -> str:
         survey = connection.execute(
             select(collection.c.collection)
             .join(cycle, cycle.c.cycle == collection.c.cycle)
-            .where(cycle.c.demo.is_(True), collection.c.mode == "link", collection.c.state == "open")
+            .where(cycle.c.demo.is_(True), collection.c.mode == "link", collection.c.state == "open", collection.c.trial.is_(False))
         ).scalar()
     lines = ["", f"  办公室 Office (one-time sign-in, 24 h):   {local}{sign_in}"]
     if survey:

@@ -1,6 +1,7 @@
 """What a newcomer meets: an empty folder serves, and the office gets in by a one-time link."""
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -38,3 +39,13 @@ def test_a_process_of_its_own_passes_over_what_it_loaded(tmp_path):
     environment = {**os.environ, "INSTANCE": str(tmp_path)}
     said = subprocess.run([sys.executable, "-c", COUNTS], env=environment, capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["True", "True"]
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_printed(tmp_path):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        app = create_app({"INSTANCE": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path}/survey.db"})
+        said = app.test_cli_runner().invoke(args=["serve", "--host", "127.0.0.1", "--port", str(port)])
+    assert said.exit_code == 1 and f"port {port} is in use" in said.output and "/desk/welcome/" not in said.output

@@ -133,7 +133,8 @@ def notice_pdf() -> AnyResponse:
         demo = this(connection).demo
     made = press.pdf(
         "reports/notice.html", _, year=year.outcome.year, source=year.rulebook.source, given=given,
-        lists=notice.listed(year, decided), end=workday.notice_end(given["start"], rule), days=rule.working_days, demo=demo,
+        lists=notice.listed(year, decided), start=papers.in_words(given["start"]),
+        end=papers.in_words(workday.notice_end(given["start"], rule)), days=rule.working_days, demo=demo,
         lang=language(),
     )  # fmt: skip
     return pdf(made, "notice")

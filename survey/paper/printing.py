@@ -142,8 +142,10 @@ def _counts(of: job.Job) -> Mapping[str, int]:
 def _make(task: job.Task, house: Collection, keys: Keys, *, medium: str) -> list[slip.Code]:
     """New codes; those of an interrupted try are voided first, in the same transaction."""
     wanted = _counts(task.job)
-    if house.mode == "link" and medium == "paper":
+    if house.mode == "link" and medium == "paper":  # each sheet will spend a slip that nobody sees, as every answer of a link
         keys.make("slip")
+        with db.deed() as connection:
+            _note_printed(connection, task, house, medium=medium, voided=0)
         return [
             slip.Code(token="", code=self_made(keys), voice=voice, medium=medium)
             for voice, number in wanted.items()
@@ -163,16 +165,15 @@ def _make(task: job.Task, house: Collection, keys: Keys, *, medium: str) -> list
         task.note(json.dumps([*before, *(keys.slip_hash(each.token).hex() for each in codes)]).encode())
         if now.state == "open":
             opening.note_slips(connection, now, len(codes))
-        journal.record(
-            connection,
-            account=task.job.account,
-            deed="slip.print",
-            subject=house.collection,
-            medium=medium,
-            counts=dict(wanted),
-            voided=lost,
-        )
+        _note_printed(connection, task, house, medium=medium, voided=lost)
     return codes
+
+
+def _note_printed(connection: Connection, task: job.Task, house: Collection, *, medium: str, voided: int) -> None:
+    journal.record(
+        connection, account=task.job.account, deed="slip.print", subject=house.collection, medium=medium, counts=dict(_counts(task.job)),
+        voided=voided,
+    )  # fmt: skip
 
 
 # ---- codes on paper ------------------------------------------------------------------------------------------------

@@ -108,6 +108,7 @@ def check(collection: str) -> Response:
         if not wrong and not nonce:
             nonce = casting.new_nonce(collection)
         return page.filled(house, form, nonce=nonce, slip=slip, ask_voice=ask_voice, faults=wrong, fields=fields)
+    fields |= {"lang": [page.spoken(house)], "size": [page.size(house)]}  # as chosen on this page: the way back keeps them
     return page.show(
         "check", house=house, form=form, fields=fields, blanks=blanks(form, reply), empty=reply.empty, marked=_marked(reply)
     )

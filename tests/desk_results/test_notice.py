@@ -65,7 +65,7 @@ def test_the_notice_lists_every_grade_and_no_score(office, desk_app):
     members = [row.name for row in outcome.rankings[-1].rows]
     assert [cells[0] for cells in tables[outcome.rankings[-1].label.zh] if cells][1:] != members, "the order would tell the ranks"
     # 1 February 2019 is a Friday; the Saturday and Sunday after it are worked, then the Spring Festival's week is off
-    assert "公示时间：2019-02-01至2019-02-12，共5个工作日" in text
+    assert "公示时间：2019年2月1日至2019年2月12日，共5个工作日" in text
     assert "示例办公室" in text and "0471-0000000" in text and "真实姓名" in text and "邮戳" in text
 
 

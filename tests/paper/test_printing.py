@@ -10,11 +10,12 @@ import pypdfium2
 import pytest
 import zxingcpp
 
-from survey import db, job
+from survey import db, job, journal
 from survey.box import casting, slip
 from survey.box import collection as collections
 from survey.paper import batch, house, printing, slips
 from survey.paper.geometry import stamp
+from tests.box import meeting
 from tests.box.meeting import SCRUTINEER, TELLER
 from tests.paper import desk
 from tests.paper.desk import client, finish, open_box
@@ -207,3 +208,17 @@ def test_codes_printed_at_the_servers_own_screen_lead_to_where_phones_find_it(ma
     app.config["PUBLIC_URL"] = "https://example.org"
     with app.test_request_context(base_url="http://127.0.0.1:8000/"):
         assert site() == "https://example.org"
+
+
+def test_the_default_questionnaire_can_be_printed_in_english_too(desk_app):
+    survey = meeting.draft(desk_app, kind="opinion", mode="link", slips=4, people=6)
+    with desk_app.test_request_context():
+        assert [printing.lay_out(survey.house, "", language) for language in ("zh", "en")]
+
+
+def test_sheets_printed_for_a_link_are_journalled(desk_app):
+    survey = meeting.draft(desk_app, kind="opinion", mode="link", slips=4)
+    desk.printed(client(desk_app, "office"), survey.name, "ballots", **{"": 2})
+    with db.reading() as connection:
+        (noted,) = journal.entries(connection, deed="slip.print")
+    assert noted.subject == survey.name and noted.detail["medium"] == "paper" and sum(noted.detail["counts"].values()) == 2

@@ -110,6 +110,15 @@ def test_a_scanned_slip_with_blanks_names_them(meeting, voter):
     assert back["fields"]["q.P0.tasks"] == ["good"] and "q.P1.service" not in back["fields"]
 
 
+def test_what_is_chosen_on_the_check_page_stays_on_the_way_back(meeting, voter):
+    form = voter.get(f"/v/{meeting.name}/{meeting.codes[0].token}").form("/check")
+    voter.post(form["action"], marked(form))
+    check = voter.post(form["action"] + "?lang=en&size=large", marked(form))
+    assert '<html lang="en" class="large">' in voter.html
+    voter.post(form["action"] + "?back=1", check.form("/cast")["fields"])
+    assert '<html lang="en" class="large">' in voter.html
+
+
 def test_an_empty_ballot_is_warned_of(meeting, voter):
     form = voter.get(f"/v/{meeting.name}/{meeting.codes[0].token}").form("/check")
     voter.post(form["action"], form["fields"])

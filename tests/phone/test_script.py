@@ -154,6 +154,28 @@ def ask(page):
     return page.locator(".q:visible")
 
 
+def test_after_a_change_of_language_a_reload_still_shows_the_receipt(meeting, site, phone):
+    page = slip_page(phone(), site, meeting)
+    page.locator("nav button[lang=en]").click()
+    page.wait_for_selector("html.js[lang=en]")
+    mark_person(page, 0)
+    to_check(page)
+    send(page)
+    page.wait_for_selector("#last.done")
+    receipt = page.locator("#last .code").inner_text()
+    page.reload()  # the form was posted for: it comes again
+    page.wait_for_selector("#last.done")
+    assert page.locator("#last .code").inner_text() == receipt and not page.locator("#answer").is_visible()
+
+
+def test_a_size_changed_here_stays_with_the_other_language(meeting, site, phone):
+    page = slip_page(phone(), site, meeting)
+    page.locator("nav button[data-alt]").click()
+    assert page.locator("html.large").count()
+    page.locator("nav button[lang=en]").click()
+    page.wait_for_selector("html.js.large[lang=en]")
+
+
 def test_a_survey_shows_one_question_a_screen_and_counts_what_it_shows(survey, site, phone):
     page = phone()
     page.goto(f"{site}/v/{survey.name}")
