@@ -446,11 +446,13 @@ def void(connection: Connection, instance: Path, house: Collection, *, by: str, 
     """Voids a collection before anything was opened: keys and box destroyed, slips void. A reason is required."""
     if not reason.strip():
         raise Refused(_("作废要写明原因"))
+    if house.state not in ("draft", "open", "closing") or house.emptied:
+        raise Refused(_("已经封箱或作废，不能再作废"))
+    if connection.dialect.name == "postgresql":  # the box before any row, as a vote has it: else each may wait for the other
+        _drop_partitions(connection, house.collection)
     house = collections.hold(connection, house.collection) or house
     if house.state not in ("draft", "open", "closing") or house.emptied:
         raise Refused(_("已经封箱或作废，不能再作废"))
-    if connection.dialect.name == "postgresql":
-        _drop_partitions(connection, house.collection)
     for table in (box, remark, received):
         connection.execute(delete(table).where(table.c.collection == house.collection))
     slip.void_unspent(connection, house.collection)

@@ -54,6 +54,7 @@ _SQL = {
         ),
         "known": "SELECT tag FROM box WHERE collection=? AND receipt=?",
         "counted": "SELECT 1 FROM receipt WHERE collection=? AND receipt=?",
+        "touch": "SELECT 1 FROM box WHERE collection=? LIMIT 1",
         "slip": "SELECT state FROM slip WHERE collection=? AND qr=?",
         "unspent": (
             "SELECT qr FROM slip WHERE collection=? AND state='unspent' AND medium='link' AND qr>=? ORDER BY qr LIMIT 64"
@@ -69,7 +70,6 @@ _SQL = {
     }
 }
 _SQL["postgresql"] = {name: text.replace("?", "%s") for name, text in _SQL["sqlite"].items()} | {
-    "hold": "SELECT 1 FROM collection WHERE collection=%s FOR SHARE",  # before anything of its box, as every deed that ends it
     # one statement spends and drops; the share lock makes a closing wait for it, or it for the closing. %b: bytes go as they are
     "spend_and_drop": (
         "WITH house AS (SELECT 1 FROM collection WHERE collection=%s AND state=ANY(%s) AND NOT emptied "
@@ -143,11 +143,6 @@ class Group:
         self.sums.clear()
         self.states.clear()
         return self.connection.begin()
-
-    def hold(self, name: str) -> None:
-        """Lets nobody end a collection before this transaction ends. SQLite has one writer at a time anyway."""
-        if self.dialect == "postgresql":
-            self.run("hold", name)
 
     def run(self, name: str, *values: object) -> None:
         """One statement of `_SQL`."""
@@ -303,8 +298,6 @@ class Store:
 
     def _each(self, group: Group, ballots: Sequence[_Ballot]) -> list[str]:
         """Stores each alone, or says why not."""
-        for name in {each.collection for each in ballots}:
-            group.hold(name)
         return [self._one(group, each) for each in ballots]
 
     def _plain(self, group: Group, ballot: _Ballot) -> bool:
@@ -375,7 +368,7 @@ class Store:
     def _begin(self, group: Group, name: str) -> bool:
         """Compares database and mark once, when this process first meets a collection."""
         folder = self.instance / "keys" / name
-        group.hold(name)
+        group.run("touch", name)  # its box before any row, as a voiding has it: else each may wait for the other
         group.run("received", name, mark.host(), 0)  # waits for a commit a killed writer of this host left under way
         try:
             for again in range(10):  # other hosts may store meanwhile

@@ -124,6 +124,29 @@ def test_a_voiding_while_votes_come_fails_nobody(app, monkeypatch, met):
     assert list(keys.of(meeting.instance, meeting.name).folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("met", [True, False], ids=["a writer that knows the box", "one that meets it"])
+@pytest.mark.parametrize("pause", [(sealing, "_drop_partitions"), (sealing.collections, "hold")], ids=["before its box", "in its box"])
+def test_a_voiding_and_a_vote_never_wait_for_each_other(server, monkeypatch, met, pause):
+    meeting = opened(server)
+    store = writer.Store(server.extensions["engine"], meeting.instance)
+    rows = prepared(meeting, monkeypatch, [(at, casting.new_nonce(meeting.name), 1) for at in range(3)])
+    store.commit(rows[:1])
+    if not met:
+        store = writer.Store(server.extensions["engine"], meeting.instance)
+    begun = slowly(monkeypatch, *pause)
+
+    def void():
+        with db.deed() as connection:
+            sealing.void(connection, meeting.instance, meeting.house, by="teller", reason="示例")
+
+    office = beside(server, void)
+    begun.wait(5)
+    said = {each["status"] for each in store.commit([rows[1], rows[1], rows[2]] if met else rows[1:])}
+    assert said <= ({"cast", "again"} if pause[1] == "_drop_partitions" else {"closed"})  # before it, or after
+    office()
+    assert meeting.house.state == "void"
+
+
 @pytest.mark.parametrize("end", ["seal", "void"])
 def test_no_mark_comes_back_to_a_box_that_has_ended(app, monkeypatch, end):
     meeting = opened(app)
