@@ -41,6 +41,7 @@ class Look:
     status: str
     collection: Collection | None = None
     slip: Slip | None = None
+    keys: key_store.Keys | None = field(default=None, repr=False)  # as they were then, for what follows at once
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +83,8 @@ def look(collection_id: str | None, text: str = "", *, desk: bool = False) -> Lo
                 if found:
                     return _state(collections.get(connection, name), found, desk=desk)
         return Look(status="unknown")
-    asked = slips.digest_of(_keys(collection_id), text) if text else None
+    keys = _keys(collection_id)
+    asked = slips.digest_of(keys, text) if text else None
     row = collections.look(collection_id, column=asked[0], digest=asked[1]) if asked else collections.look(collection_id)
     if row is None or row[0].origin != "site":
         return Look(status="unknown")
@@ -93,7 +95,7 @@ def look(collection_id: str | None, text: str = "", *, desk: bool = False) -> Lo
     if house.mode == "link":
         return _state(house, None, desk=desk)
     found = Slip(qr=there[0], voice=there[1], medium=there[2], state=there[3]) if there else None
-    state = _state(house, found, desk=desk) if found or not text else Look(status="unknown", collection=house)
+    state = _state(house, found, keys, desk=desk) if found or not text else Look(status="unknown", collection=house)
     if state.status == "ready" and found and not desk:
         _seen.setdefault(db.engine(), _Seen()).remember(house, found)
     return state
@@ -109,9 +111,10 @@ def lately(collection_id: str, token: str) -> Look | None:
     at, house = seen.open.get(collection_id, (0.0, None)) if seen else (0.0, None)
     if seen is None or house is None or time.monotonic() - at > LATELY:
         return None
-    asked = slips.digest_of(_keys(collection_id), token)
+    keys = _keys(collection_id)
+    asked = slips.digest_of(keys, token)
     found = seen.free.pop((collection_id, asked[1]), None) if asked else None
-    return _state(house, found, desk=False) if found else None
+    return _state(house, found, keys, desk=False) if found else None
 
 
 LATELY = 1.0  # seconds
@@ -158,7 +161,7 @@ def _forget(kept: dict[Any, Any], past: Callable[[Any], bool]) -> None:
 _seen: WeakKeyDictionary[Engine, _Seen] = WeakKeyDictionary()
 
 
-def _state(house: Collection | None, found: Slip | None, *, desk: bool) -> Look:
+def _state(house: Collection | None, found: Slip | None, keys: key_store.Keys | None = None, *, desk: bool) -> Look:
     assert house is not None
     status = {"open": "ready", "void": "void_collection"}.get(house.phase(), house.phase())
     if found and house.state in ("open", "closing"):
@@ -168,13 +171,14 @@ def _state(house: Collection | None, found: Slip | None, *, desk: bool) -> Look:
             status = "void"
         elif found.medium == "paper" and not desk:
             status = "desk_only"
-    return Look(status=status, collection=house, slip=found)
+    return Look(status=status, collection=house, slip=found, keys=keys)
 
 
-def new_nonce(collection_id: str) -> str:
-    """A nonce made by the server: 16 random bytes, bound to the collection, stored nowhere."""
+def new_nonce(collection_id: str, keys: key_store.Keys | None = None) -> str:
+    """A nonce made by the server: 16 random bytes, bound to the collection, stored nowhere. `keys`: the collection's, where they are at
+    hand."""
     random = secrets.token_bytes(16)
-    return f"{random.hex()}.{_keys(collection_id).nonce_seal(collection_id, random).hex()}"
+    return f"{random.hex()}.{(keys or _keys(collection_id)).nonce_seal(collection_id, random).hex()}"
 
 
 def receipt_id(collection_id: str, nonce: str) -> str:
@@ -192,20 +196,23 @@ def cast(
     slip: str | Slip | None = None,
     voice: str = "",
     source: str = "phone",
+    keys: key_store.Keys | None = None,
 ) -> Outcome:
-    """Casts one answer; see Outcome for what can become of it. Returns after the commit is durable."""
+    """Casts one answer; see Outcome for what can become of it. Returns after the commit is durable. `keys`: as for `new_nonce`."""
     ballot = Ballot(reply=reply, nonce=nonce, slip=slip, voice=voice)
-    outcome = cast_batch(collection=collection, form=form, ballots=[ballot], source=source)[0]
+    outcome = cast_batch(collection=collection, form=form, ballots=[ballot], source=source, keys=keys)[0]
     if outcome.status == "cast":
         _seen.setdefault(db.engine(), _Seen()).stored(collection, outcome)
     return outcome
 
 
-def cast_batch(*, collection: Collection, form: Form, ballots: Sequence[Ballot], source: str) -> list[Outcome]:
+def cast_batch(
+    *, collection: Collection, form: Form, ballots: Sequence[Ballot], source: str, keys: key_store.Keys | None = None
+) -> list[Outcome]:
     """Casts answers in one commit (a batch of paper); one outcome each, in order."""
     if source not in SOURCES:
         raise ValueError(f"no such source: {source}")
-    keys = _keys(collection.collection)
+    keys = keys or _keys(collection.collection)
     outcomes: list[Outcome | None] = []
     rows = []
     for ballot in ballots:

@@ -71,7 +71,7 @@ def _form(environ: Environ) -> Page | None:
     look = casting.look(collection, token) if token.isascii() and len(slips.plain(token)) == slips.TOKEN else None
     if look is None or look.status != "ready" or look.collection is None or look.slip is None:
         return None
-    return pages.empty(look.collection, look.slip, token, _face(environ, look.collection))
+    return pages.empty(look, token, _face(environ, look.collection))
 
 
 def _cast(environ: Environ) -> Page | None:
@@ -100,7 +100,7 @@ def _stored(look: Look, marks: list[str], fields: dict[str, list[str]], nonce: s
         reply, faults = form.read(_decoded(marks) | fields)
         if faults:
             return None
-    outcome = casting.cast(collection=look.collection, form=form, reply=reply, nonce=nonce[:64], slip=look.slip)
+    outcome = casting.cast(collection=look.collection, form=form, reply=reply, nonce=nonce[:64], slip=look.slip, keys=look.keys)
     return look.collection, outcome
 
 

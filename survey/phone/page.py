@@ -113,6 +113,21 @@ def _packed(body: bytes) -> Page:
 # ---- what every voter sees -----------------------------------------------------------------------------------------
 
 
+class Sum:
+    """A shared piece's part in a page's CRC-32. The checksum is affine in what it starts from, so that what a long piece makes of any
+    start is told from four small tables."""
+
+    def __init__(self, piece: bytes) -> None:
+        self.length = len(piece)
+        self._base = zlib.crc32(piece)
+        self._tables = [[zlib.crc32(piece, byte << place) ^ self._base for byte in range(256)] for place in (0, 8, 16, 24)]
+
+    def after(self, start: int) -> int:
+        """`zlib.crc32(piece, start)`."""
+        a, b, c, d = self._tables
+        return self._base ^ a[start & 255] ^ b[start >> 8 & 255] ^ c[start >> 16 & 255] ^ d[start >> 24]
+
+
 @dataclass(frozen=True, slots=True)
 class Shared:
     """What all voters' pages have in common: the pieces around what is a voter's own, plain and deflated."""
@@ -120,18 +135,22 @@ class Shared:
     plain: tuple[bytes, ...]
     packed: tuple[bytes, ...]
 
+    sums: tuple[Sum, ...]
+
     def page(self, *own: str, packed: bool) -> Page:
         """The page with a voter's own texts (HTML) in their places."""
         texts = [text.encode() for text in own]
-        whole = b"".join(chain.from_iterable(zip_longest(self.plain, texts, fillvalue=b"")))
-        return _packed(self._gzipped(texts, whole)) if packed else Page(whole, _PLAIN)
+        if packed:
+            return _packed(self._gzipped(texts))
+        return Page(b"".join(chain.from_iterable(zip_longest(self.plain, texts, fillvalue=b""))), _PLAIN)
 
-    def _gzipped(self, texts: Sequence[bytes], whole: bytes) -> bytes:
+    def _gzipped(self, texts: Sequence[bytes]) -> bytes:
         """One gzip member, the voter's own as stored blocks."""
-        stored = [struct.pack("<BHH", 0, len(text), len(text) ^ 0xFFFF) + text for text in texts]
-        between = chain.from_iterable(zip_longest(self.packed, stored, fillvalue=b""))
-        end = struct.pack("<II", zlib.crc32(whole), len(whole) & 0xFFFFFFFF)
-        return b"".join((b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff", *between, end))
+        parts, check, length = [b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"], 0, 0
+        for packed, shared, text in zip(self.packed, self.sums, (*texts, b""), strict=True):
+            parts += packed, struct.pack("<BHH", 0, len(text), len(text) ^ 0xFFFF) if text else b"", text
+            check, length = zlib.crc32(text, shared.after(check)), length + shared.length + len(text)
+        return b"".join((*parts, struct.pack("<II", check, length)))
 
 
 def _shared(template: str, **values: object) -> Shared:
@@ -141,7 +160,7 @@ def _shared(template: str, **values: object) -> Shared:
     for at, piece in enumerate(plain, 1):
         pack = zlib.compressobj(9, zlib.DEFLATED, -15)
         packed.append(pack.compress(piece) + pack.flush(zlib.Z_FINISH if at == len(plain) else zlib.Z_FULL_FLUSH))
-    return Shared(tuple(plain), tuple(packed))
+    return Shared(tuple(plain), tuple(packed), tuple(Sum(piece) for piece in plain))
 
 
 def _once(make: Callable[..., Shared]) -> Callable[..., Shared]:

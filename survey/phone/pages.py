@@ -16,7 +16,6 @@ from survey.box import casting, publish
 from survey.box import slip as slips
 from survey.box.casting import Look, Outcome
 from survey.box.collection import Collection
-from survey.box.slip import Slip
 from survey.instrument import Fault, Form, Item, Reply, from_json, holds, say
 from survey.phone import blueprint, page, qr
 from survey.phone.page import Face, Page
@@ -79,12 +78,14 @@ def _form(look: Look, text: str) -> Response:
         return told(look, text)
     if look.slip is None:  # a link has no codes
         return told(Look(status="unknown", collection=look.collection))
-    return empty(look.collection, look.slip, text, page.face(look.collection)).response()
+    return empty(look, text, page.face(look.collection)).response()
 
 
-def empty(house: Collection, slip: Slip, text: str, face: Face) -> Page:
-    """A slip's empty form. `text` is what was scanned or typed."""
-    return page.ballot(house, face, nonce=casting.new_nonce(house.collection), slip=text, voice=slip.voice)
+def empty(look: Look, text: str, face: Face) -> Page:
+    """The empty form of a slip that was found. `text` is what was scanned or typed."""
+    house, slip = look.collection, look.slip
+    assert house is not None and slip is not None
+    return page.ballot(house, face, nonce=casting.new_nonce(house.collection, look.keys), slip=text, voice=slip.voice)
 
 
 # ---- check and cast ------------------------------------------------------------------------------------------------

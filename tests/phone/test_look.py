@@ -1,6 +1,7 @@
 """Every respondent page in both sizes and languages: axe, widths, tap areas, keyboard, weight."""
 
 import gzip
+import zlib
 
 import pytest
 
@@ -226,3 +227,10 @@ def test_back_and_reload_without_a_script_lose_nothing(app, site, phone):
     page.locator("nav button[lang=en]").click()
     page.locator("html[lang=en]").wait_for(state="attached")
     assert page.locator('[name="q.P0.tasks"][value=good]').is_checked()
+
+
+def test_a_shared_piece_knows_what_it_makes_of_any_checksum():
+    piece = bytes(range(256)) * 90
+    for start in (0, 1, 0xFF, 0x8000_0000, 0xFFFF_FFFF, *(zlib.crc32(bytes([at])) for at in range(64))):
+        assert pages.Sum(piece).after(start) == zlib.crc32(piece, start)
+        assert pages.Sum(b"").after(start) == start
