@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -65,7 +65,7 @@ _SQL = {
         "own": "SELECT received FROM received WHERE collection=? AND host=?",
         "received": (
             "INSERT INTO received VALUES (?,?,?) "
-            "ON CONFLICT (collection,host) DO UPDATE SET received=received.received+excluded.received"
+            "ON CONFLICT (collection,host) DO UPDATE SET received=received.received+excluded.received RETURNING received"
         ),
     }
 }
@@ -83,8 +83,9 @@ _SQL["postgresql"] = {name: text.replace("?", "%s") for name, text in _SQL["sqli
         "r AS (INSERT INTO remark (collection,remark,ciphertext,mac) "
         "SELECT %s,* FROM unnest(%b::bytea[],%b::bytea[],%b::bytea[]) RETURNING 1), "
         "n AS (INSERT INTO received SELECT %s,%s,count(*) FROM b "
-        "ON CONFLICT (collection,host) DO UPDATE SET received=received.received+excluded.received) "
-        "SELECT least((SELECT count(*) FROM s), (SELECT count(*) FROM b))"  # fewer slips than ballots: one was given twice
+        "ON CONFLICT (collection,host) DO UPDATE SET received=received.received+excluded.received RETURNING received) "
+        # fewer slips than ballots: one was given twice
+        "SELECT least((SELECT count(*) FROM s), (SELECT count(*) FROM b)), (SELECT received FROM n)"
     ),
 }
 
@@ -129,6 +130,7 @@ class Group:
     connection: Connection
     cursor: Any
     sums: dict[str, tuple[list[bytes], int]] = field(default_factory=dict)  # collection -> MACs, ballots
+    received: dict[str, int] = field(default_factory=dict)  # collection -> what the database says this host has stored, with these
     states: dict[str, str | None] = field(default_factory=dict)
     noted: dict[str, _Note] = field(default_factory=dict)  # collection -> its mark, begun before the statements
     slips: dict[str, list[bytes]] = field(default_factory=dict)  # unspent ones of link collections, found and not yet taken
@@ -148,10 +150,14 @@ class Group:
         """One statement of `_SQL`."""
         self.cursor.execute(_SQL[self.dialect][name], values)
 
-    def one(self, name: str, *values: object) -> Any:
-        """The first value one SELECT of `_SQL` finds, or None."""
+    def row(self, name: str, *values: object) -> Any:
+        """The first row one statement of `_SQL` returns, or None."""
         self.run(name, *values)
-        row = self.cursor.fetchone()
+        return next(iter(self.cursor.fetchall()), None)  # a statement that is not read to its end holds SQLite's commit
+
+    def one(self, name: str, *values: object) -> Any:
+        """The first value one statement of `_SQL` returns, or None."""
+        row = self.row(name, *values)
         return row[0] if row else None
 
     def all(self, name: str, rows: Sequence[tuple[object, ...]]) -> int:
@@ -186,7 +192,8 @@ class Group:
                 words = list(map(list, zip(*remarks, strict=True))) or [[], [], []]
                 states = ["open", "closing"] if late else ["open"]
                 values = (name, states, late, clock.now(), *columns, name, columns[0], name, name, *words, name, mark.host())
-                if self.one("spend_and_drop", *values) != number:
+                done, received = self.row("spend_and_drop", *values)
+                if done != number:
                     return False
             else:
                 if self.all("spend", [(name, each.qr) for each in ballots]) != number:
@@ -194,11 +201,12 @@ class Group:
                 if self.all("drop", [(name, each.receipt, *each.content) for each in ballots]) != number:
                     return False
                 self.all("remark", [(name, *each) for each in remarks])
-                self.run("received", name, mark.host(), number)
+                received = self.one("received", name, mark.host(), number)
         except self.connection.dialect.loaded_dbapi.IntegrityError:  # two hosts, one nonce: the other was first
             return False
         macs, before = self.sums.setdefault(name, ([], 0))
         self.sums[name] = (macs + _macs(ballots), before + number)
+        self.received[name] = received
         return True
 
     def store_one(self, ballot: _Ballot) -> bool:
@@ -216,7 +224,7 @@ class Store:
 
     engine: Engine
     instance: Path
-    marks: dict[str, tuple[mark.State, mark.State]] = field(default_factory=dict)
+    marks: dict[str, mark.State] = field(default_factory=dict)
     stopped: dict[str, float] = field(default_factory=dict)  # collections whose box does not agree with its mark, and when that was seen
     connection: Connection | None = None  # kept from one commit to the next
     pen: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1))  # waits for the disk to take a mark while statements run
@@ -229,28 +237,39 @@ class Store:
         """
         ballots = [_Ballot.of(row) for row in rows]
         self.connection = connection = self.connection or self.engine.connect()
-        group = Group(connection, connection.connection.cursor())
-        for stored in (self._together, self._each):
+        with closing(connection.connection.cursor()) as cursor:
+            return self._commit(Group(connection, cursor), ballots)
+
+    def _commit(self, group: Group, ballots: Sequence[_Ballot]) -> list[dict[str, str]]:
+        begun: dict[str, mark.State] = {}  # the marks as they were
+        for stored in (self._together, self._each, self._each):
             with group.begin() as transaction:
                 answers = stored(group, ballots)
-                if answers is None:
+                begun |= self.marks
+                pending = {name: self.marks[name].plus(macs, number) for name, (macs, number) in group.sums.items()}
+                strange = [name for name, state in pending.items() if group.received[name] != state.ballots]
+                for name in strange:  # the database is not the one this process knows: it was put back, or changed
+                    del self.marks[name]
+                if answers is None or strange:
                     transaction.rollback()
                     continue
-                pending = {name: self.marks[name][0].plus(macs, number) for name, (macs, number) in group.sums.items()}
                 self._noted(group.noted, pending)
                 transaction.commit()
             break
+        else:  # nothing was stored
+            answers, pending = ["failed"] * len(ballots), {}
         for name in {*pending, *group.noted}:  # what was begun and not stored is taken back
-            state = pending.get(name, self.marks[name][0])
-            self.marks[name] = (state, state)
+            state = pending.get(name, begun[name])
+            if name in self.marks:
+                self.marks[name] = state
             mark.write(self._mark(name), state, state, durable=False)
             if not (self._mark(name).parent / "public").exists():  # sealed or void meanwhile: its folder stays empty
                 self._mark(name).unlink(missing_ok=True)
-        return [{"status": each} for each in answers or ()]
+        return [{"status": each} for each in answers]
 
     def _note(self, name: str, pending: mark.State) -> _Note:
         """Writes a mark; while the disk takes it, the statements go on."""
-        handle = mark.put(self._mark(name), self.marks[name][0], pending)
+        handle = mark.put(self._mark(name), self.marks[name], pending)
         under_way = threading.Lock()
         under_way.acquire()
 
@@ -291,7 +310,7 @@ class Store:
             plain.setdefault((each.collection, each.late), []).append(each)
         for (name, _late), some in plain.items():
             macs, number = group.sums.get(name, ([], 0))
-            group.noted[name] = self._note(name, self.marks[name][0].plus(macs + _macs(some), number + len(some)))
+            group.noted[name] = self._note(name, self.marks[name].plus(macs + _macs(some), number + len(some)))
             if not group.store(some):
                 return None
         return ["cast"] * len(ballots)
@@ -369,7 +388,7 @@ class Store:
         """Compares database and mark once, when this process first meets a collection."""
         folder = self.instance / "keys" / name
         group.run("touch", name)  # its box before any row, as a voiding has it: else each may wait for the other
-        group.run("received", name, mark.host(), 0)  # waits for a commit a killed writer of this host left under way
+        group.one("received", name, mark.host(), 0)  # waits for a commit a killed writer of this host left under way
         try:
             for again in range(10):  # other hosts may store meanwhile
                 before = mark.states(folder)
@@ -383,7 +402,7 @@ class Store:
             return False
         if group.one("own", name, mark.host()) == pending.ballots:  # counted in the same commit: the last one happened
             confirmed = pending
-        self.marks[name] = (confirmed, confirmed)
+        self.marks[name] = confirmed
         return True
 
     def _mark(self, name: str) -> Path:

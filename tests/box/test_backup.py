@@ -72,6 +72,9 @@ def test_a_restored_older_state_is_noticed(app, tmp_path):
     backup.save(db.engine(), path, by="office")
     meeting.vote(1)
     backup.load(db.engine(), path, by="office", replace=True)
+    assert [meeting.vote(at).status for at in (2, 3)] == ["stopped"] * 2  # the writer that runs has seen a later state
+    with db.reading() as connection:
+        assert len(connection.execute(select(slip).where(slip.c.state == "spent")).all()) == 1
     meeting.close()
     with pytest.raises(RuntimeError) as stop:
         meeting.seal()
