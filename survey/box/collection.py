@@ -6,7 +6,8 @@ slips or by one link with a cap.
 
 import json
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -106,13 +107,27 @@ def hold(connection: Connection, name: str) -> Collection | None:
 def look(name: str, *, column: str = "qr", digest: bytes = b"") -> tuple[Collection, tuple[bytes, str, str, str] | None] | None:
     """The collection of that id and, where one has this digest in `column` (qr or code), a slip's (qr, voice, medium, state).
 
-    One statement, for what every vote reads; a collection is made anew only when its row is another.
+    One statement, for what every vote reads; a collection is made anew only when its row is another. One that was open a moment ago is
+    not read again: a page may show a meeting another process ended within the last `MOMENT`, whose ballots the writer refuses.
     """
-    row = db.look_up(_LOOK[column, db.engine().dialect.name], digest, name)
+    on, now = db.engine(), time.monotonic()
+    seen = _open.setdefault(on, {})
+    at, known = seen.get(name, (0.0, None))
+    if known and column == "qr" and digest and now - at < MOMENT:
+        return known, _slip(db.look_up(_AGAIN, name, digest))
+    row = db.look_up(_LOOK[column, on.dialect.name], digest, name)
     if row is None:
         return None
-    qr, voice, medium, state = row[:4]
-    return _known(name, tuple(row[4:])), (bytes(qr), voice, medium, state) if qr is not None else None
+    known = _known(name, tuple(row[4:]))
+    if known.state == "open":
+        seen[name] = (now, known)
+    else:
+        seen.pop(name, None)
+    return known, _slip(row)
+
+
+def _slip(row: Sequence[Any] | None) -> tuple[bytes, str, str, str] | None:
+    return (bytes(row[0]), *row[1:4]) if row and row[0] is not None else None
 
 
 def holding(name: str, receipt: str) -> Collection | None:
@@ -121,6 +136,9 @@ def holding(name: str, receipt: str) -> Collection | None:
     return _known(name, tuple(row)) if row else None
 
 
+MOMENT = 0.05  # seconds
+_open: WeakKeyDictionary[Engine, dict[str, tuple[float, Collection]]] = WeakKeyDictionary()  # open collections, and when they were read
+_AGAIN = "SELECT qr, voice, medium, state FROM slip WHERE collection = ? AND qr = ?"
 _COLUMNS = [each.name for each in collection.columns]
 # By what one version of a collection's row is told from another. PostgreSQL has a name for each; in SQLite it is the row itself,
 # of whose form, which is long and never changes once it is frozen, only whether it is there.
@@ -221,6 +239,7 @@ def draft(
 
 def change(connection: Connection, name: str, **columns: object) -> None:
     """Sets columns of a collection; mappings are kept as JSON."""
+    _open.get(connection.engine, {}).pop(name, None)
     values = {
         key: json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, Mapping) else value
         for key, value in columns.items()

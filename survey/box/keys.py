@@ -98,6 +98,7 @@ class Keys:
         self._read.pop(name, None)
         self._macs.pop(name, None)
         self._signer.clear()
+        _kept.pop(str(self.folder), None)
 
     # ---- what they are for -------------------------------------------------------------------------------------
 
@@ -141,28 +142,34 @@ class Keys:
         return nacl.bindings.crypto_box_seal(plain, self.get("public"))
 
 
-_kept: dict[str, tuple[int, Keys]] = {}  # folder -> when it last changed, its keys
+TRUST = 0.05  # seconds
+_kept: dict[str, tuple[int, Keys, float]] = {}  # folder -> when it last changed, its keys, when that was looked at
 
 
 def of(instance: Path, collection: str) -> Keys:
     """The keys of a collection. Every vote needs five of them: those read are kept until anything in the folder changes.
 
-    A folder that changed in the last second is not trusted to show another change by its time, so nothing of it is kept.
+    A folder that changed in the last second is not trusted to show another change by its time, so nothing of it is kept. What was looked
+    at a moment ago is not looked at again: a key another process destroys may serve for `TRUST` seconds more, and what it serves the
+    writer refuses.
     """
     place = f"{instance}/keys/{collection}"
+    kept, now = _kept.get(place), time.monotonic()
+    if kept and now - kept[2] < TRUST:
+        return kept[1]
     try:
         changed = os.stat(place).st_mtime_ns
     except FileNotFoundError:
         _kept.pop(place, None)
         return Keys(Path(place))
-    kept = _kept.get(place)
     if kept and kept[0] == changed:
+        _kept[place] = (changed, kept[1], now)
         return kept[1]
     for old in list(_kept)[:-15]:
         _kept.pop(old, None)
     found = Keys(Path(place))
     if time.time_ns() - changed > 1_000_000_000:
-        _kept[place] = (changed, found)
+        _kept[place] = (changed, found, now)
     else:
         _kept.pop(place, None)
     return found

@@ -1,14 +1,16 @@
 """Collecting, on both databases: what a voter is told is what was done."""
 
+import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from survey import db
-from survey.box import casting, tally_table
+from survey.box import casting, keys, tally_table
 from survey.box import collection as collections
-from survey.schema import box, slip
+from survey.schema import box, collection, slip
 
 from .meeting import draft, opened
 
@@ -109,6 +111,44 @@ def test_what_a_vote_knows_of_a_collection_is_what_its_row_is_now(app):
         collections.change(connection, meeting.name, title="另一")
         connection.rollback()
     assert casting.look(meeting.name, meeting.codes[0].token).collection.title == "一"
+
+
+def test_what_another_process_ended_a_moment_ago_may_show_its_page_and_takes_no_ballot(app, monkeypatch):
+    meeting = opened(app)
+    token = meeting.codes[0].token
+    monkeypatch.setattr(collections, "MOMENT", 1000.0)
+    assert casting.look(meeting.name, token).status == "ready"
+    with db.deed() as connection:  # no deed of this process
+        connection.execute(update(collection).values(state="closing"))
+    assert casting.look(meeting.name, token).status == "ready"
+    assert meeting.vote(0).status == "closed" and casting.received(meeting.name) == 0
+    assert casting.look(meeting.name).status == "closing"
+    assert casting.look(meeting.name, token).status == "closing"  # once it was seen, it is known
+
+
+def test_a_slip_is_read_anew_however_often_its_collection_is_asked_for(app, monkeypatch):
+    meeting = opened(app)
+    monkeypatch.setattr(collections, "MOMENT", 1000.0)
+    token = meeting.codes[0].token
+    assert [casting.look(meeting.name, each).status for each in (token, token, "0" * len(token))] == ["ready", "ready", "unknown"]
+    assert meeting.vote(0).status == "cast" and casting.look(meeting.name, token).status == "spent"
+
+
+def test_a_key_another_process_destroyed_is_gone_a_moment_later(app, monkeypatch):
+    meeting = opened(app)
+    folder = meeting.instance / "keys" / meeting.name
+    old = time.time_ns() - 5_000_000_000
+    os.utime(folder, ns=(old, old))
+    kept = keys.of(meeting.instance, meeting.name)
+    assert kept.get("public") and keys.of(meeting.instance, meeting.name) is kept
+    (folder / "public").unlink()
+    monkeypatch.setattr(keys, "TRUST", 0.0)
+    assert not keys.of(meeting.instance, meeting.name).has("public")
+    os.utime(folder, ns=(old, old))
+    monkeypatch.setattr(keys, "TRUST", 1000.0)
+    assert keys.of(meeting.instance, meeting.name).get("mac")
+    keys.Keys(folder).destroy("mac")  # a deed of this process is known at once
+    assert not keys.of(meeting.instance, meeting.name).has("mac")
 
 
 def test_an_unknown_code_and_a_paper_code_on_a_phone(app):

@@ -56,6 +56,7 @@ def test_codes_receipts_addresses_and_agents_stand_in_no_log_page_file_or_table(
     with monkeypatch.context() as patch:
         patch.setattr(casting.slips, "find", lambda connection, *a: connection.exec_driver_sql("SELECT nothing FROM nowhere"))
         patch.setattr(collections, "_LOOK", dict.fromkeys(collections._LOOK, "SELECT nothing FROM nowhere WHERE a = ? AND b = ?"))
+        patch.setattr(collections, "_AGAIN", "SELECT nothing FROM nowhere WHERE a = ? AND b = ?")
         pages.append(client.get(f"/v/{meeting.name}/{meeting.codes[4].token}", **voter))
         pages.append(client.post("/", data={"code": meeting.codes[4].code}, **voter))
     assert {page.status_code for page in pages} == {500}
