@@ -25,7 +25,7 @@ from itertools import product
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-SERVER = ["--interface", "wsgi", "--workers", "2", "--blocking-threads", "24", "--backpressure", "512", "--no-ws"]
+SERVER = ["--interface", "wsgi", "--workers", "2", "--blocking-threads", "32", "--backpressure", "512", "--no-ws"]
 BARE = """
 from flask import Flask
 app = Flask(__name__)

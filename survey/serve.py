@@ -99,7 +99,7 @@ def own_address() -> str:
 
 def run(*, host: str, port: int, workers: int) -> None:
     """Replaces this process by granian. No access log: it would be a list of who voted when."""
-    threads = os.environ.get("THREADS", "24")
+    threads = os.environ.get("THREADS", "32")
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)]
     command += ["--workers", str(workers), "--blocking-threads", threads, "--backpressure", "512", "--no-access-log"]
     command += ["--log-level", "error", "--respawn-failed-workers", "--factory", "app:create_app"]

@@ -77,8 +77,11 @@ def _form(environ: Environ) -> Page | None:
 def _cast(environ: Environ) -> Page | None:
     if not environ.get("HTTP_ACCEPT", "").startswith("application/json") or not (pairs := _pairs(environ)):
         return None
-    marks = [pair for pair in pairs if pair.startswith("q.")]
-    fields = _decoded([pair for pair in pairs if not pair.startswith("q.")])
+    marks: list[str] = []
+    others: list[str] = []
+    for pair in pairs:
+        (marks if pair[:2] == "q." else others).append(pair)
+    fields = _decoded(others)
     slip, nonce = (fields.get(name, [""])[0] for name in ("slip", "nonce"))
     if len(slips.plain(slip)) != slips.TOKEN or fields.get("lang", ["zh"]) != ["zh"]:
         return None
