@@ -161,8 +161,10 @@ function holds(c, answers, subject) {
     to.appendChild(element('h2', j.text || W.sent)); to.appendChild(element('p', W.receipt)); to.appendChild(element('p', j.receipt.slice(0, 5) + '-' + j.receipt.slice(5), 'code'));
     if (j.qr) { qr.src = j.qr; qr.alt = W.receipt; to.appendChild(qr); }
     to.appendChild(element('p', W.what));
-    const a = element('a', W.published, 'tap');
+    const a = element('a', W.published, 'tap'), p = element('p', W.root + ' ', 'roots'), d = element('details');
     a.href = '/published/' + C; to.appendChild(a);
+    if (j.root) { p.appendChild(element('code', j.root)); to.appendChild(p); }
+    if (j.signature) { d.appendChild(element('summary', W.sign)); d.appendChild(element('code', j.signature, 'long')); to.appendChild(d); }
   }
   outbox();
   if (unsent().length) flush();

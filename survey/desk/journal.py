@@ -2,17 +2,19 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import xlsxwriter
 from flask import Response, render_template, request, send_file
 from flask_babel import gettext as _
+from sqlalchemy import Connection, select
 
 from survey import db
 from survey import journal as journals
 from survey.access import allowed
 from survey.desk import blueprint, words
 from survey.journal import Entry
+from survey.schema import collection, person
 
 PAGE = 100
 
@@ -26,6 +28,7 @@ def journal() -> str:
     with db.reading() as connection:
         found = journals.entries(connection, limit=PAGE + 1, before=before, **wanted)
         broken, (count, head) = journals.verify(connection), journals.head(connection)
+        names = subject_names(connection, found)
     return render_template(
         "desk/journal.html",
         entries=found[:PAGE],
@@ -37,7 +40,19 @@ def journal() -> str:
         deed_name=deed_name,
         deeds=deed_names(),
         lines=lines,
+        names=names,
     )
+
+
+def subject_names(connection: Connection, entries: Sequence[Entry]) -> dict[str, str]:
+    """What codes in the entries' subjects stand for, by subject: a meeting's title, a person's name. What is gone keeps its code."""
+    subjects = {each.subject: each.subject.split() for each in entries}
+    parts = sorted({part for each in subjects.values() for part in each})
+    titles = dict(connection.execute(select(collection.c.collection, collection.c.title).where(collection.c.collection.in_(parts))).tuples().all())
+    people = connection.execute(select(person.c.cycle, person.c.person, person.c.name).where(person.c.person.in_(parts)))
+    called = {(str(row.cycle), row.person): row.name for row in people}
+    named = {text: " ".join(titles.get(part) or called.get((each[0], part)) or part for part in each) for text, each in subjects.items()}
+    return {text: name for text, name in named.items() if name != text}
 
 
 @blueprint.get("/journal.xlsx")

@@ -59,9 +59,10 @@ def meetings() -> str:
     for house in houses:
         if house.banner in by and state in ("", house.phase()):
             by[house.banner].append(house)
+    ahead = [house for found in by.values() for house in found if house.phase() in ("draft", "open", "closing")] if not state else []
     if state:
         by = {name: found for name, found in by.items() if found}
-    return render_template("desk/meetings.html", by=by, received=received, wanted=wanted, state=state, banners=banners)
+    return render_template("desk/meetings.html", by=by, ahead=ahead, received=received, wanted=wanted, state=state, banners=banners)
 
 
 @blueprint.route("/meetings/new", methods=["GET", "POST"])

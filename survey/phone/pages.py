@@ -69,6 +69,8 @@ def _enter(collection: str | None) -> Response:
     look = _look(collection, code)
     if look.status == "unknown":
         fault = _("没有这个测评码。请对照票面再输一次：只有数字和字母，共10位。")
+        if collection is None:  # a seal destroys what a typed code could be known by
+            fault += _("已经封箱的会议也查不到测评码，请用回执号在公布页查询。")
         return page.show("entry", 422, collection=collection or "", fault=fault, house=look.collection, code=code)
     return _form(look, code)
 
@@ -123,7 +125,7 @@ def cast(collection: str) -> AnyResponse:
     script = request.headers.get("Accept", "").startswith("application/json")
     nonce = request.form.get("nonce", "")[:64]
     if form is None or look.collection is None:
-        return jsonify(status=look.status, nonce=nonce, text=words(look.status)) if script else told(look)
+        return jsonify(status=look.status, nonce=nonce, text=words(look.status, look.collection)) if script else told(look)
     reply, faults = _given(form)
     voice = request.form.get("voice", "") if asks_voice(look, form) else ""
     if asks_voice(look, form) and voice not in {each.id for each in form.instrument.voices}:
@@ -144,7 +146,8 @@ def said(house: Collection, outcome: Outcome, at: str) -> Page:
     """What became of an answer, for a script. `at` is the site the receipt's QR code leads to."""
     fields = {
         "status": outcome.status, "nonce": outcome.nonce, "receipt": outcome.receipt, "signature": outcome.signature,
-        "text": words(outcome.status), "qr": _qr(house, outcome.receipt, at) if outcome.receipt else None,
+        "text": words(outcome.status, house), "qr": _qr(house, outcome.receipt, at) if outcome.receipt else None,
+        "root": publish.short_roots(house).get("issued"),
     }  # fmt: skip
     return Page(_JSON(fields).encode(), (("Content-Type", "application/json"),))
 
@@ -177,7 +180,7 @@ def done(house: Collection, outcome: Outcome) -> Response:
     if outcome.receipt is None:
         code = 503 if outcome.status in ("busy", "stopped") else 409
         return page.show(
-            "told", code, house=house, status=outcome.status, text=words(outcome.status), again=_again(outcome.status)
+            "told", code, house=house, status=outcome.status, text=words(outcome.status, house), again=_again(outcome.status)
         )
     return shown(house, outcome, page.face(house), _site()).response()
 
@@ -196,7 +199,7 @@ def told(look: Look, slip: str = "") -> Response:
     code = {"unknown": 404, "draft": 200, "sealed": 200, "crowded": 429, "busy": 503}.get(look.status, 409)
     kept = slip if look.status in ("draft", "spent") else ""
     return page.show(
-        "told", code, house=look.collection, status=look.status, text=words(look.status), slip=kept, again=_again(look.status)
+        "told", code, house=look.collection, status=look.status, text=words(look.status, look.collection), slip=kept, again=_again(look.status)
     )
 
 
@@ -261,6 +264,20 @@ WORDS = {
     "bad_nonce": _l("这一页已经用过了。请重新打开测评页再填一次。"),
 }
 
+# Where a survey says it otherwise than a meeting.
+SURVEY_WORDS = {
+    "draft": _l("调查还没有开始，请稍等。开始后刷新本页就能填。"),
+    "not_open": _l("调查还没有开始，请稍等。开始后刷新本页就能填。"),
+    "closing": _l("这次调查已经结束。"),
+    "closed": _l("这次调查已经结束。"),
+    "sealed": _l("这次调查已经结束。"),
+    "void_collection": _l("这次调查已作废。请等工作人员通知。"),
+    "already_used": _l("这个码已经用过，不能重复填写。请找工作人员。"),
+    "spent": _l("这个码已经用过，不能重复填写。请找工作人员。"),
+    "void": _l("这个码已经作废。请找工作人员。"),
+    "desk_only": _l("这是纸质问卷的编号，由工作人员录入，不能在手机上填。"),
+}
+
 FAULTS = {
     "required": _l("请选一项。"),
     "unknown_option": _l("没有这个选项，请重选。"),
@@ -274,14 +291,14 @@ FAULTS = {
 }
 
 
-def words(status: str) -> str:
+def words(status: str, house: Collection | None = None) -> str:
     """What a status means for the person, and what to do next."""
-    return _words(status, page.language())
+    return _words(status, house is not None and house.kind == "opinion", page.language())
 
 
 @lru_cache(maxsize=128)
-def _words(status: str, _language: str) -> str:
-    return str(WORDS[status])
+def _words(status: str, of_survey: bool, _language: str) -> str:
+    return str(of_survey and SURVEY_WORDS.get(status) or WORDS[status])
 
 
 def fault_text(fault: Fault, form: Form, house: Collection) -> str:

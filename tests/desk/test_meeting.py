@@ -48,6 +48,7 @@ def test_the_journal_speaks_in_words_and_beijing_time(opened):
     page = opened.office.get("/desk/journal").text
     assert "2019-01-10 07:30:00" in page and "2019-01-09" not in page
     assert "考核组、查看结果" in page and "纸票" in page
+    assert re.search(rf"打印测评码\s*[^\s0-9]\S*\s*{opened.name}", page)  # a meeting by its title
     assert not re.search(r"[\[{]&#34;|[\[{]\"|true|false|null", page)
 
 

@@ -168,6 +168,16 @@ def test_closed_while_the_form_was_open(meeting, voter):
     assert ballots() == 0
 
 
+def test_a_survey_that_ended_does_not_speak_of_a_meeting(app):
+    meeting = opened(app, kind="opinion", mode="link", slips=5)
+    meeting.close()
+    voter = Voter(app)
+    voter.get(f"/v/{meeting.name}")
+    assert "这次调查已经结束" in voter.html and "测评已经" not in voter.html
+    voter.get(f"/v/{meeting.name}?lang=en")
+    assert "This survey has ended" in voter.html
+
+
 def test_a_survey_by_link_asks_the_identity_and_skips_strangers(app):
     meeting = opened(app, kind="opinion", mode="link", slips=5, smallest_group=1)
     voter = Voter(app)

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from survey import db, instrument, questionnaire, xlsform
+from survey.box import publish
 from survey.schema import box
 from tests.box.meeting import draft, opened
 from tests.phone.test_xlsform import workbook
@@ -97,6 +98,9 @@ def test_one_person_a_step_then_check_then_the_receipt(meeting, site, phone):
     send(page)
     page.wait_for_selector("#last.done")
     assert re.search(r"[0-9A-Z]{5}-[0-9A-Z]{5}", page.locator("#last").inner_text()) and page.locator("#last img.qr").is_visible()
+    assert page.locator("#last .roots code").inner_text() == publish.short_roots(meeting.house)["issued"]
+    page.locator("#last summary:has-text('签名')").click()
+    assert re.fullmatch("[0-9a-f]{128}", page.locator("#last code.long").inner_text())
     assert ballots() == 1
     assert (
         page.evaluate("Object.keys(localStorage).filter(k => !k.startsWith('ceping/ok/')).length") == 0
