@@ -239,12 +239,17 @@ def draft(
 
 def change(connection: Connection, name: str, **columns: object) -> None:
     """Sets columns of a collection; mappings are kept as JSON."""
-    _open.get(connection.engine, {}).pop(name, None)
+    read_anew(connection, name)
     values = {
         key: json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, Mapping) else value
         for key, value in columns.items()
     }
     connection.execute(update(collection).where(collection.c.collection == name).values(**values))
+
+
+def read_anew(connection: Connection, name: str) -> None:
+    """This process changes a collection: it takes it no more for what it was a moment ago."""
+    _open.get(connection.engine, {}).pop(name, None)
 
 
 def form(connection: Connection, of: Collection) -> Form:

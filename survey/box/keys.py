@@ -159,7 +159,7 @@ def of(instance: Path, collection: str) -> Keys:
         return kept[1]
     try:
         changed = os.stat(place).st_mtime_ns
-    except FileNotFoundError:
+    except OSError:  # there is none, or no folder could have such a name
         _kept.pop(place, None)
         return Keys(Path(place))
     if kept and kept[0] == changed:

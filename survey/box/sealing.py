@@ -87,6 +87,7 @@ def close(connection: Connection, house: Collection, *, by: str, minutes: int = 
         .values(state="closing", closes_at=at)
     )
     if closed.rowcount:
+        collections.read_anew(connection, house.collection)
         journal.record(connection, account=by, deed="collection.close", subject=house.collection)
         return at
     again = collections.get(connection, house.collection)

@@ -62,7 +62,7 @@ _SQL = {
         "spend": "UPDATE slip SET state='spent' WHERE collection=? AND qr=? AND state='unspent'",
         "drop": "INSERT OR IGNORE INTO box (collection,receipt,ciphertext,mac,tag) VALUES (?,?,?,?,?)",
         "remark": "INSERT INTO remark (collection,remark,ciphertext,mac) VALUES (?,?,?,?)",
-        "own": "SELECT received FROM received WHERE collection=? AND host=?",
+        "hosts": "SELECT host, received FROM received WHERE collection=?",
         "received": (
             "INSERT INTO received VALUES (?,?,?) "
             "ON CONFLICT (collection,host) DO UPDATE SET received=received.received+excluded.received RETURNING received"
@@ -227,6 +227,7 @@ class Store:
     marks: dict[str, mark.State] = field(default_factory=dict)
     stopped: dict[str, float] = field(default_factory=dict)  # collections whose box does not agree with its mark, and when that was seen
     connection: Connection | None = None  # kept from one commit to the next
+    file: tuple[int, int] | None = None  # SQLite's file: device and inode
     pen: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1))  # waits for the disk to take a mark while statements run
 
     def commit(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -236,6 +237,9 @@ class Store:
         late (True for paper and rescue files, which enter while closing). On any failure of the whole, nothing is stored.
         """
         ballots = [_Ballot.of(row) for row in rows]
+        if self.file != (now := self._file()):  # another file was put in its place: what is open is the old one
+            self.forget()
+            self.file = now
         self.connection = connection = self.connection or self.engine.connect()
         with closing(connection.connection.cursor()) as cursor:
             return self._commit(Group(connection, cursor), ballots)
@@ -247,8 +251,8 @@ class Store:
                 answers = stored(group, ballots)
                 begun |= self.marks
                 pending = {name: self.marks[name].plus(macs, number) for name, (macs, number) in group.sums.items()}
-                strange = [name for name, state in pending.items() if group.received[name] != state.ballots]
-                for name in strange:  # the database is not the one this process knows: it was put back, or changed
+                strange = [name for name, state in pending.items() if answers and self._strange(group, name, state)]
+                for name in strange:
                     del self.marks[name]
                 if answers is None or strange:
                     transaction.rollback()
@@ -290,6 +294,15 @@ class Store:
             note.done.result()
         for note in [self._note(name, state) for name, state in pending.items() if name not in begun or begun[name].pending != state]:
             note.done.result()
+
+    def _file(self) -> tuple[int, int] | None:
+        """Which file SQLite's database is now."""
+        if self.engine.dialect.name != "sqlite":
+            return None
+        with suppress(FileNotFoundError):
+            found = os.stat(self.engine.url.database or "")
+            return found.st_dev, found.st_ino
+        return 0, 0
 
     def forget(self) -> None:
         """After a failed commit nothing is taken for known: the next one looks at database and mark again."""
@@ -388,22 +401,40 @@ class Store:
         """Compares database and mark once, when this process first meets a collection."""
         folder = self.instance / "keys" / name
         group.run("touch", name)  # its box before any row, as a voiding has it: else each may wait for the other
-        group.one("received", name, mark.host(), 0)  # waits for a commit a killed writer of this host left under way
+        own = group.one("received", name, mark.host(), 0)  # waits for a commit a killed writer of this host left under way
         try:
+            confirmed, pending = mark.read(self._mark(name))
+            mine = pending if own == pending.ballots else confirmed  # counted in the same commit: it tells whether the last one happened
+            if own != mine.ballots:
+                return False
+            only = {self._mark(name).name: {mine}}
             for again in range(10):  # other hosts may store meanwhile
                 before = mark.states(folder)
-                if mark.agrees(stored(group.connection, name), before, mark.states(folder)):
+                if mark.agrees(stored(group.connection, name), before | only, mark.states(folder) | only):
                     break
                 if again == 9 or group.dialect == "sqlite":
                     return False
                 time.sleep(random.uniform(0, 0.05))
-            confirmed, pending = mark.read(self._mark(name))
         except mark.MarkFault:
             return False
-        if group.one("own", name, mark.host()) == pending.ballots:  # counted in the same commit: the last one happened
-            confirmed = pending
-        self.marks[name] = confirmed
+        self.marks[name] = mine
         return True
+
+    def _strange(self, group: Group, name: str, pending: mark.State) -> bool:
+        """Whether the database is not the one the marks know (it was put back, or changed): it counts another number of this host's
+        ballots, or fewer of another host's than that host has confirmed."""
+        if group.received[name] != pending.ballots:
+            return True
+        own = self._mark(name)
+        try:
+            said = {file.name: mark.read(file)[0].ballots for file in own.parent.glob("mark-*") if file.name != own.name}
+        except mark.MarkFault:
+            return True
+        if not any(said.values()):
+            return False
+        group.run("hosts", name)
+        held = {mark.path(Path(), host).name: number for host, number in group.cursor.fetchall()}
+        return any(held.get(host, 0) < number for host, number in said.items())
 
     def _mark(self, name: str) -> Path:
         return mark.path(self.instance / "keys" / name)

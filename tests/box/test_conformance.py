@@ -126,6 +126,15 @@ def test_what_another_process_ended_a_moment_ago_may_show_its_page_and_takes_no_
     assert casting.look(meeting.name, token).status == "closing"  # once it was seen, it is known
 
 
+def test_what_this_process_ended_it_knows_at_once(app, monkeypatch):
+    meeting = opened(app)
+    monkeypatch.setattr(collections, "MOMENT", 1000.0)
+    assert casting.look(meeting.name, meeting.codes[0].token).status == "ready"
+    meeting.close()
+    assert casting.look(meeting.name, meeting.codes[0].token).status == "closing"
+    assert casting.look("X" * 300, meeting.codes[0].token).status == "unknown"
+
+
 def test_a_slip_is_read_anew_however_often_its_collection_is_asked_for(app, monkeypatch):
     meeting = opened(app)
     monkeypatch.setattr(collections, "MOMENT", 1000.0)

@@ -3,21 +3,23 @@
 import os
 import random
 import resource
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from survey import db
+from survey import backup, db
 from survey.box import casting, keys, mark, writer
-from survey.schema import box, slip
+from survey.schema import box, received, slip
 
 from .meeting import opened
 
@@ -510,3 +512,62 @@ def test_threads_that_wait_are_spoken_for_together_and_one_that_gives_up_holds_n
     [unheard] = {1, 2, 4, 5} - {at for at in said if said[at] == str(at)}
     assert said == {at: str(at) for at in range(6)} | {3: "busy", unheard: "busy"}
     assert groups[0] == [0] and sorted(groups[1]) == [1, 2, 4, 5] and sorted(groups[2]) == sorted({1, 2, 4, 5} - {unheard})
+
+
+@pytest.mark.parametrize("off", [1, 5, -1])
+def test_a_counter_that_was_changed_stops_its_box_and_no_other(app, monkeypatch, off):
+    meeting, healthy = opened(app, slips=8), opened(app, slips=8, fresh=False)
+    rows = prepared(meeting, monkeypatch, [(at, casting.new_nonce(meeting.name), at) for at in range(6)])
+    sound = prepared(healthy, monkeypatch, [(at, casting.new_nonce(healthy.name), at) for at in range(3)])
+    store = writer.Store(app.extensions["engine"], meeting.instance)
+    assert store.commit([rows[0], rows[1], sound[0]]) == [{"status": "cast"}] * 3
+    file = mark.path(meeting.instance / "keys" / meeting.name)
+    before = mark.read(file)
+    with db.deed() as connection:
+        connection.execute(update(received).where(received.c.collection == meeting.name).values(received=received.c.received + off))
+    assert store.commit([rows[2]]) == [{"status": "stopped"}]
+    assert store.commit([rows[3], sound[1]]) == [{"status": "stopped"}, {"status": "cast"}]
+    anew = writer.Store(app.extensions["engine"], meeting.instance)
+    assert anew.commit([rows[4], sound[2]]) == [{"status": "stopped"}, {"status": "cast"}]
+    assert mark.read(file)[0] == before[0]  # what was rolled back is in no mark
+    with db.reading() as connection:
+        assert mark.agrees(writer.stored(connection, meeting.name), mark.states(file.parent))
+
+
+def test_a_database_put_back_stops_every_host(make_app, monkeypatch, tmp_path):
+    app = make_app("postgresql")
+    with app.app_context():
+        meeting = opened(app, slips=8)
+        rows = prepared(meeting, monkeypatch, [(at, casting.new_nonce(meeting.name), at) for at in range(6)])
+        stores = {host: writer.Store(app.extensions["engine"], meeting.instance) for host in ("one", "other")}
+
+        def cast(host, at):
+            monkeypatch.setattr(mark, "host", lambda: host)
+            return stores[host].commit([rows[at]])[0]["status"]
+
+        assert [cast("one", 0), cast("other", 1)] == ["cast", "cast"]
+        backup.save(db.engine(), tmp_path / "b.zip", by="office")
+        assert cast("one", 2) == "cast"
+        backup.load(db.engine(), tmp_path / "b.zip", by="office", replace=True)  # the other host's ballots are all there
+        assert [cast("other", 3), cast("one", 4), cast("other", 5)] == ["stopped"] * 3
+
+
+def test_a_file_put_in_the_databases_place_is_noticed_by_the_writer_that_runs(make_app, monkeypatch, tmp_path):
+    app = make_app("sqlite")
+    with app.app_context():
+        meeting = opened(app, slips=8)
+        rows = prepared(meeting, monkeypatch, [(at, casting.new_nonce(meeting.name), at) for at in range(4)])
+        store = writer.Store(db.make_engine(app.config["DATABASE_URL"]), meeting.instance)
+        assert store.commit([rows[0]]) == [{"status": "cast"}]
+        path = Path(app.config["DATABASE_URL"].removeprefix("sqlite:///"))
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.copy(path, tmp_path / "old.db")
+        assert store.commit([rows[1]]) == [{"status": "cast"}]
+        db.engine().dispose()
+        os.replace(tmp_path / "old.db", path)
+        for name in ("-wal", "-shm"):
+            Path(f"{path}{name}").unlink(missing_ok=True)
+        assert store.commit([rows[2]]) == [{"status": "stopped"}]
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("SELECT count(*) FROM box").fetchone() == (1,)
