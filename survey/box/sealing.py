@@ -176,12 +176,14 @@ def seal(
     without: Sequence[str] = (),
     accepted: Sequence[str] = (),
     reason: str = "",
+    missing: str = "",
 ) -> Mapping[str, Any]:
     """Seals a closed collection and returns what is published. Only both officers' passwords, or the envelope, unwrap the key.
 
     `scored` are the questions an opinion response needs at least one answer to. By decision of two accounts, with a
     `reason` that is printed, `without` leaves out failing rows by their receipts, and `accepted` goes on in spite of
-    failed checks by their names (ACCEPTABLE). Raises Broken with the evidence, keys.WrongPassword, Refused.
+    failed checks by their names (ACCEPTABLE). `missing`: why fewer `audits` than were drawn; an empty one is none. Raises Broken with
+    the evidence, keys.WrongPassword, Refused.
     """
     with db.deed(engine) as connection:
         house = _locked(connection, name)
@@ -190,7 +192,7 @@ def seal(
         if not house.emptied:
             _unpack(
                 connection, instance, house, scored=scored, by=by, secret_of=(teller, scrutineer, envelope), audits=audits,
-                without=without, accepted=accepted, reason=reason.strip(),
+                without=without, accepted=accepted, reason=reason.strip(), missing=missing.strip(),
             )  # fmt: skip
     return finish(engine, instance, name)
 
@@ -238,6 +240,7 @@ def _unpack(
     without: Sequence[str],
     accepted: Sequence[str],
     reason: str,
+    missing: str,
 ) -> None:
     if (without or accepted) and not reason:
         raise Refused(_("不顾没有通过的检查而封箱，要写明原因"))
@@ -250,7 +253,7 @@ def _unpack(
     teller, scrutineer, envelope = secret_of
     secret = key_store.unwrap(keys, teller=teller, scrutineer=scrutineer, envelope=envelope)
     ballots = _decrypted(connection, house, secret, without)
-    audited = _audited(connection, keys, house, ballots, audits)
+    audited = _audited(connection, keys, house, ballots, audits, missing)
     form = collections.form(connection, house)
     counted = {name: each for name, each in ballots.items() if name not in audited["receipts"]}
     scored = scored & {item.question.id for item in form.items()}  # a questionnaire of its own may ask none of them
@@ -268,7 +271,7 @@ def _unpack(
         "expected": house.expected, "present": house.present, "issued": house.issued, "returned": len(counted),
         "valid": len(valid), "spoiled": len(counted) - len(valid), "slips": slips,
         "unspent": counts.unspent, "void": counts.void, "spent": counts.spent,
-        "audit": {key: audited[key] for key in ("entered", "equal", "unequal")},
+        "audit": {key: audited[key] for key in ("drawn", "entered", "equal", "unequal", "missing")},
         "more_slips": int(house.published.get("more_slips", 0)) if house.published else 0,
         "issued_roots": list(house.published.get("issued_roots", [])) if house.published else [],
         "left_out": len(without), "reason": reason, "evidence": [each.text for each in evidence],
@@ -324,21 +327,36 @@ def _audited(
     house: Collection,
     ballots: Mapping[str, tuple[str, Answers]],
     audits: Sequence[Audit],
+    missing: str,
 ) -> dict[str, Any]:
-    """Compares the scrutineers' noted votes; only equal or unequal is said."""
-    number = int(house.reasons.get("audit_slips", "0"))
-    if len(audits) != number:
-        raise Refused(_("开箱前定了 %(k)s 张监票人验证票，现在填了 %(n)s 张", k=number, n=len(audits)))
+    """Compares the scrutineers' noted votes; only equal or unequal is said. A slip that was drawn and not cast, or whose receipt is
+    lost, stays empty, with a reason that is published."""
+    drawn = int(house.reasons.get("audit_slips", "0"))
+    given_in = [(at, audit) for at, audit in enumerate(audits, 1) if audit.slip.strip() or audit.receipt.strip() or audit.answers]
+    if len(given_in) > drawn:
+        raise Refused(_("开箱前定了 %(k)s 张监票人验证票，现在填了 %(n)s 张", k=drawn, n=len(given_in)))
+    if len(given_in) < drawn and not missing:
+        raise Refused(_("开箱前定了 %(k)s 张监票人验证票，只填了 %(n)s 张：没有投或没有回执的请空着，并写明原因", k=drawn, n=len(given_in)))
     equal, receipts = 0, set()
-    for audit in audits:
+    for at, audit in given_in:
         found = slip.find(connection, keys, house.collection, audit.slip)
         name = slip.plain(audit.receipt)
-        if found is None or found.state != "spent" or name not in ballots or name in receipts:
-            raise Refused(_("有一张验证票的测评码或回执号对不上，请核对"))
+        if found is None:
+            raise Refused(_("验证票 %(n)s：没有这个测评码，请对照票面", n=at))
+        if found.state != "spent":
+            raise Refused(_("验证票 %(n)s：这个测评码没有投过票；没有投的验证票请整张空着", n=at))
+        if name not in ballots:
+            raise Refused(_("验证票 %(n)s：没有这个回执号，请核对", n=at))
+        if name in receipts:
+            raise Refused(_("验证票 %(n)s：这个回执号前面已经填过", n=at))
         receipts.add(name)
         given = {subject: dict(per) for subject, per in ballots[name][1].items()}
         equal += given == {subject: dict(per) for subject, per in audit.answers.items() if per}
-    return {"entered": len(audits), "equal": equal, "unequal": len(audits) - equal, "receipts": receipts}
+    entered = len(given_in)
+    return {
+        "drawn": drawn, "entered": entered, "equal": equal, "unequal": entered - equal, "missing": missing if entered < drawn else "",
+        "receipts": receipts,
+    }  # fmt: skip
 
 
 def _replace_rows(

@@ -26,6 +26,7 @@ from survey.desk.form import Form, at_most, choices, optional, strip
 from survey.desk.meetings import DESK
 from survey.desk.words import language, voice_name
 from survey.instrument import Form as Asked
+from survey.instrument import Item
 from survey.year import gather
 
 OFFICERS = ("teller", "scrutineer")
@@ -131,11 +132,22 @@ def _page(
         evidence=evidence,
         address=address(house),
         audits=range(int(house.reasons.get("audit_slips", "0"))),
+        audit_rows=_audit_rows(asked, house),
         asked=asked,
         names={each.id: each.name for each in asked.people} | {"": house.banner},
         minutes_left=_minutes_left(house),
         paper=url_for("paper.home", collection=house.collection) if "paper.home" in current_app.view_functions else None,
     )
+
+
+def _audit_rows(asked: Asked, house: Collection) -> list[tuple[str, list[Item]]]:
+    """The choices a scrutineer notes of a vote, by whom they are about."""
+    rows: dict[str, list[Item]] = {}
+    for item in asked.items():
+        if item.question.kind == "one":
+            rows.setdefault(item.subject, []).append(item)
+    names = {each.id: each.name for each in asked.people}
+    return [(names.get(subject, house.banner), items) for subject, items in rows.items()]
 
 
 def _minutes_left(house: Collection) -> int | None:
@@ -263,7 +275,12 @@ def enter_figures(collection: str) -> AnyResponse | tuple[str, int]:
     except ValueError as fault:
         flash(str(fault), "error")
     else:
-        flash(_("两人填写一致，已生效。") if same else _("已记下，等另一人填写同样的数。"))
+        with db.reading() as connection:
+            both = len(figures.entered(connection, house).keys() & {house.teller, house.scrutineer}) == 2
+        if not same and both:
+            flash(_("已记下，但和另一人填的不一样：请两人一起核对，再各填一次。"), "error")
+        else:
+            flash(_("两人填写一致，已生效。") if same else _("已记下，等另一人填写同样的数。"))
     return _back(collection)
 
 
@@ -351,6 +368,7 @@ def seal_meeting(collection: str) -> AnyResponse | tuple[str, int]:
             without=given.getlist("without"),
             accepted=given.getlist("accepted"),
             reason=given.get("seal_reason", "").strip(),
+            missing=given.get("audit_missing", "").strip(),
         )
     except sealing.Broken as stop:
         words = _("封箱检查没有通过，什么也没有打开，什么也没有丢。")

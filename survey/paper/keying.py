@@ -48,7 +48,7 @@ def key_in(collection: str, name: str) -> str:
 
 
 def _key_page(
-    here: collections.Collection, found: Batch, form: Form, *, code: str = "", given: batch.Answers | None = None, fault: str = ""
+    here: collections.Collection, found: Batch, form: Form, *, code: str = "", fault: str = "", empty: bool = False
 ) -> str:
     """The form for one sheet; with what was typed where it could not be kept."""
     mine = sorted(code for code, typed in found.typed.items() if any(each.account == access.me().account for each in typed))
@@ -64,8 +64,9 @@ def _key_page(
         mine=mine,
         waiting=len(waiting),
         people={each.id: each for each in form.people},
-        given=given or {},
+        given={name: request.form.getlist(name) for name in request.form},
         fault=fault,
+        empty=empty,
         code=code,
         reasons=SPOILED[1:],
         spoiled_words=spoiled_words,
@@ -94,18 +95,19 @@ def keyed(collection: str, name: str) -> AnyResponse | tuple[str, int]:
     spoiled = request.form.get("spoiled", "")
     if spoiled not in SPOILED:
         abort(400)
-    if state != "ready":
-        flash(_("%(code)s：%(why)s", code=code, why=state_words(state)), "error")
-        return redirect(url_for("paper.key_in", collection=collection, name=name))
     answers = _typed(form)
+    if state != "ready":
+        wrong = _("%(code)s：%(why)s", code=request.form.get("code", "")[:64], why=state_words(state))
+        return _key_page(here, found, form, code=request.form.get("code", "")[:64], fault=wrong), 422
     if not spoiled and (wrong := unfit_words(form, batch.unfit(answers, form))):
-        return _key_page(here, found, form, code=code, given=answers, fault=wrong), 422
+        return _key_page(here, found, form, code=code, fault=wrong), 422
+    if not spoiled and not _touched(form) and not request.form.get("empty"):
+        return _key_page(here, found, form, code=code, fault=_("这张票一项也没有录。纸上确实全是空白，请勾选后再存。"), empty=True), 422
     new = Typed(account=me, answers=answers, spoiled=spoiled)  # type: ignore[arg-type]
     with batch.alone(house.instance(), collection, name) as now:
         others = tuple(each for each in now.typed.get(code, ()) if each.account != me)
         if len(others) > 1:
-            flash(_("%(code)s 已经由两个账号录过。", code=code), "error")
-            return redirect(url_for("paper.key_in", collection=collection, name=name))
+            return _key_page(here, found, form, code=code, fault=_("%(code)s 已经由两个账号录过。", code=code)), 422
         decided = {key: value for key, value in now.decided.items() if key != code}
         batch.save(
             house.instance(),
@@ -113,6 +115,11 @@ def keyed(collection: str, name: str) -> AnyResponse | tuple[str, int]:
         )
     flash(_("已录入 %(code)s。", code=printing.dashed(code)))
     return redirect(url_for("paper.key_in", collection=collection, name=name))
+
+
+def _touched(form: Form) -> bool:
+    """Whether anything at all was typed; 空白 is something."""
+    return any(value.strip() for name in (VOICE, *(item.name for item in form.items())) for value in request.form.getlist(name))
 
 
 def _typed(form: Form) -> batch.Answers:

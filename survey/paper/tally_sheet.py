@@ -386,6 +386,8 @@ def summary(of: Sheet) -> list[tuple[str, object]]:
                 _("%(all)s 张，相符 %(equal)s 张", all=c["audit"]["entered"], equal=c["audit"]["equal"]),
             )
         )
+    if c["audit"].get("missing"):
+        rows.append((_("没有登记的验证票及原因"), f"{c['audit']['drawn'] - c['audit']['entered']}　{c['audit']['missing']}"))
     if c.get("withheld"):
         rows.append((_("各项计数"), withheld_words(c)))
     rows += [(_("%(name)s（人数）", name=name), number) for name, number in of.respondents]

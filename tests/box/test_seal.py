@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -468,8 +469,32 @@ def test_audit_slips_are_compared_and_left_out_of_the_count(app):
         sealing.Audit(slip=meeting.codes[1].code, receipt=outcomes[1].receipt, answers=meeting.reply(2).answers),
     ]
     closing = meeting.seal(audits=noted)["closing"]
-    assert closing["audit"] == {"entered": 2, "equal": 1, "unequal": 1}
+    assert closing["audit"] == {"drawn": 2, "entered": 2, "equal": 1, "unequal": 1, "missing": ""}
     assert closing["returned"] == 6 and closing["spent"] == 8
+
+
+def test_an_audit_slip_that_was_not_cast_stays_empty_with_a_reason(app):
+    meeting = draft(app, slips=10)
+    with db.deed() as connection:
+        collections.change(connection, meeting.name, reasons={"audit_slips": "2"})
+        house = collections.get(connection, meeting.name)
+        opening.open_box(connection, meeting.instance, house, teller=TELLER, scrutineer=SCRUTINEER, by="teller", secure=True)
+    outcomes = [meeting.vote(at) for at in range(8)]
+    meeting.close()
+    empty = sealing.Audit(slip=" ", receipt="", answers={})
+    noted = [empty, sealing.Audit(slip=meeting.codes[0].code, receipt=outcomes[0].receipt, answers=meeting.reply(0).answers)]
+    for wrong, words in (
+        (noted, "写明原因"),
+        ([empty, replace(noted[1], slip="0" * 10)], "验证票 2：没有这个测评码"),
+        ([empty, replace(noted[1], slip=meeting.codes[9].code)], "验证票 2：这个测评码没有投过票"),
+        ([empty, replace(noted[1], receipt="0" * 10)], "验证票 2：没有这个回执号"),
+        ([noted[1], noted[1]], "验证票 2：这个回执号前面已经填过"),
+    ):
+        with pytest.raises(officers.Refused, match=words):
+            meeting.seal(audits=wrong, missing="" if wrong is noted else "抽出的人没有到会")
+    closing = meeting.seal(audits=noted, missing="抽出的人没有到会")["closing"]
+    assert closing["audit"] == {"drawn": 2, "entered": 1, "equal": 1, "unequal": 0, "missing": "抽出的人没有到会"}
+    assert closing["returned"] == 7 and closing["spent"] == 8
 
 
 def test_officers_are_two_people_who_did_not_make_each_other(app):

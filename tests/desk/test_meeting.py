@@ -81,7 +81,7 @@ def test_figures_hold_only_when_both_enter_the_same(meeting):
     assert "等另一人" in meeting.teller.fill("/figures", expected="12", present="10", issued="10").text
     assert house(meeting).expected is None
     meeting.scrutineer.get(meeting.url)
-    assert "等另一人" in meeting.scrutineer.fill("/figures", expected="12", present="9", issued="10").text
+    assert "不一样" in meeting.scrutineer.fill("/figures", expected="12", present="9", issued="10").text
     assert house(meeting).present is None
     assert "已生效" in meeting.scrutineer.fill("/figures", expected="12", present="10", issued="10").text
     assert (house(meeting).expected, house(meeting).present, house(meeting).issued) == (12, 10, 10)
@@ -335,7 +335,10 @@ def test_audit_slips_are_compared_and_taken_out(meeting):
         for name, value in noted.items()
         if name.startswith("q.")
     }
-    page = meeting.teller.fill("/seal", slip0=meeting.codes[6].code, receipt0=receipt, **marks, **both())
+    wrong = meeting.teller.fill("/seal", status=422, slip0=meeting.codes[6].code, receipt0=receipt, **marks, **both(teller_password="no"))
+    kept = wrong.form("/seal").filled()
+    assert kept["slip0"] == meeting.codes[6].code and kept["receipt0"] == receipt and all(kept[name] == marks[name] for name in marks)
+    page = meeting.teller.fill("/seal", **both())
     assert "验证票 1 张，相符 1 张" in page.text
     assert house(meeting).published["closing"]["returned"] == 6
 

@@ -120,7 +120,15 @@ def test_what_the_desk_does_not_accept(desk_app):
     open_box(desk_app, meeting)
     key = f"/desk/paper/{meeting.name}/batch/{begin(one, meeting)}/key"
     assert "不是纸票" in one.post(key, data=sheet(meeting, phone.code), follow_redirects=True).text
-    assert "不是本场发出的票" in one.post(key, data=sheet(meeting, "0123456789"), follow_redirects=True).text
+    wrong = one.post(key, data=sheet(meeting, "0123456789"))
+    assert wrong.status_code == 422 and "不是本场发出的票" in wrong.text  # the marks are there still, and the code to mend
+    assert 'value="0123456789"' in wrong.text and wrong.text.count(" checked>") == len(sheet(meeting, "")) - sum(
+        not name.startswith("q.") for name in sheet(meeting, "")
+    )
+    (paper,) = paper_codes(meeting, 1)
+    asked = one.post(key, data={"code": paper})
+    assert asked.status_code == 422 and "一项也没有录" in asked.text
+    assert "已录入" in one.post(key, data={"code": paper, "empty": "1"}, follow_redirects=True).text
     assert one.post(key, data=sheet(meeting, "0123456789", spoiled="torn")).status_code == 400
     assert one.get("/desk/paper/NOTHERE1").status_code == 404
     assert desk_app.test_client().get(f"/desk/paper/{meeting.name}").status_code == 302
