@@ -293,7 +293,7 @@ function holds(c, answers, subject) {
     seen.blanks.forEach(q => groups.set(screen(q), (groups.get(screen(q)) || []).concat(title(q))));
     last.textContent = ''; last.classList.remove('done');
     last.appendChild(element('h2', !n ? W.all : !seen.marks ? W.none : say('left', { n })));
-    groups.forEach((names, s) => { const li = element('li'), h = $('h2', card(s)), b = button((h ? bare(h, '.at') + W.colon : '') + (!single && names.length > 1 && names.length === all('.q', s).length ? say('every', { n: names.length }) : names.join(W.comma)), () => step(seen.open.indexOf(s))); li.appendChild(b); ul.appendChild(li); });
+    groups.forEach((names, s) => { const li = element('li'), h = $('h2', card(s)), q = seen.blanks.find(q => screen(q) === s), b = button((h ? bare(h, '.at') + W.colon : '') + (!single && names.length > 1 && names.length === all('.q', s).length ? say('every', { n: names.length }) : names.join(W.comma)), () => { step(seen.open.indexOf(s)); q.scrollIntoView({ block: 'center' }); }); li.appendChild(b); ul.appendChild(li); });
     if (n) last.appendChild(ul);
     last.appendChild(element('p', W.once));
     const yes = button(W.send, () => { yes.disabled = true; send(); }, 'main');

@@ -84,6 +84,10 @@ def new_meeting() -> AnyResponse | tuple[str, int]:
         if form.banner.data not in banners:
             abort(404)
         with db.deed() as connection:
+            others = [
+                each for each in collections.of_banner(connection, year.cycle, form.banner.data)
+                if each.kind == kind and not each.trial and each.state != "void"
+            ]  # fmt: skip
             name = collections.draft(
                 connection,
                 cycle=year.cycle,
@@ -112,6 +116,9 @@ def new_meeting() -> AnyResponse | tuple[str, int]:
                 trial=bool(form.trial.data),
             )
         flash(_("已建好，在筹备中。"))
+        if others and not form.trial.data:
+            titles = _("、").join(f"{each.title} {each.collection}" for each in others[:5])
+            flash(_("%(banner)s 已有同类的 %(n)s 场（%(titles)s）：封箱以后，各场的票合在一起算分。", banner=form.banner.data, n=len(others), titles=titles))
         return redirect(url_for("desk.meeting", collection=name))
     return render_template("desk/new_meeting.html", form=form, villages=villages), 422 if form.is_submitted() else 200
 

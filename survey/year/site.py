@@ -62,7 +62,7 @@ def take_in(connection: Connection, book: Book, rulebook: Rulebook, *, by: str, 
     revision = connection.execute(select(schema.cycle.c.revision).where(schema.cycle.c.cycle == year)).scalar()
     if revision is not None:
         if not replace:
-            raise Refused("%(year)s 年度已经有了；还没有会议或调查时可用 --replace 换掉", year=str(year))
+            raise Refused("%(year)s 年度已经有了；还没有会议、调查或导入的票时，勾选“这一年已经有了就换掉”（命令行用 --replace）再导入", year=str(year))
         if connection.execute(select(func.count()).where(schema.collection.c.cycle == year)).scalar_one():
             raise Refused("%(year)s 年度已有会议、调查或导入的票，不能换掉", year=str(year))
         _clear(connection, year)

@@ -452,3 +452,19 @@ def test_a_cold_start_without_network_where_there_is_a_worker(survey, site, phon
     context.set_offline(False)
     cold.wait_for_selector("text=已上传 1 份")
     assert ballots() == 1
+
+
+def test_a_receipts_code_leads_to_its_receipt_after_the_seal(meeting, site, phone):
+    outcomes = [meeting.vote(at) for at in range(6)]
+    meeting.close()
+    meeting.seal()
+    page, asked = phone(), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{site}/published/{meeting.name}#{outcomes[0].receipt}")
+    assert page.locator("#receipt").input_value() == outcomes[0].receipt
+    page.locator("main button").first.click()
+    page.wait_for_selector("text=这张票已计入")
+    assert not any(outcomes[0].receipt in url.partition("#")[0] for url in asked)
+    page = phone()
+    page.goto(f"{site}/published/{meeting.name}#<b>x</b>")
+    assert page.locator("#receipt").input_value() == ""

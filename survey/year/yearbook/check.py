@@ -202,6 +202,7 @@ class Checks:
         self.banners = {banner for banner in tables["banners"]["banner"] if banner}
         self.homes = tables["people"].pairs("person", "banner")
         self.names = tables["people"].pairs("name", "person")
+        self.told_empty = False
 
     def all(self) -> None:
         """Every check beyond single cells and keys, table by table."""
@@ -230,7 +231,10 @@ class Checks:
         if unknown_banner or not person:
             return unknown_banner
         home = self.homes.get(person)
+        if home is None and not self.homes and self.told_empty:
+            return None  # once is enough: the table itself is missing or empty
         if home is None:
+            self.told_empty = not self.homes
             near = self.names.get(person) or nearest(person, self.homes)
             if near:
                 return "person", person, "表 people 里没有这个编号，是不是 %(near)s？", {"near": near}
