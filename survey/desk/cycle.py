@@ -17,7 +17,8 @@ from survey.desk.form import Form, optional
 from survey.desk.form import choices as offered
 from survey.roster import Cycle
 from survey.year import site, yearbook
-from tally.rulebook import Rulebook
+from survey.year.yearbook import check
+from tally.rulebook import Choice, Rulebook
 
 CHOICE = "choice."
 
@@ -28,6 +29,12 @@ class CycleForm(Form):
     year = IntegerField(_l("考核年度"), [InputRequired(_l("请填写四位年份")), NumberRange(2000, 2999, _l("请填写四位年份"))])
     measure = SelectField(_l("考核办法"))
     ranked_total = IntegerField(_l("参加全区排名的旗县总数"), [optional, NumberRange(1, 999999, _l("请填正整数"))])
+
+
+def choosable(of: Choice) -> str:
+    """What a choice may be, in words."""
+    text, values = check.choosable(of)
+    return _(text) % values
 
 
 def chosen(connection: Connection) -> Cycle | None:
@@ -120,7 +127,7 @@ def choices() -> AnyResponse | tuple[str, int]:
         given = {
             each.id: request.form.get(f"{CHOICE}{each.id}", "").strip() or each.default for each in book.choices if each.open
         }
-        faults = {name: fault for name, text in given.items() if (fault := book.check_choice(name, text))}
+        faults = {name: choosable(book.choice(name)) for name, text in given.items() if book.check_choice(name, text)}
         total = request.form.get("ranked_total", "").strip()
         if total and not (total.isdecimal() and 0 < int(total) < 1_000_000):
             faults["ranked_total"] = _("请填正整数")

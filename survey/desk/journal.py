@@ -9,7 +9,7 @@ from flask import Response, render_template, request, send_file
 from flask_babel import gettext as _
 from sqlalchemy import Connection, select
 
-from survey import db
+from survey import clock, db
 from survey import journal as journals
 from survey.access import allowed
 from survey.desk import blueprint, words
@@ -192,6 +192,10 @@ def key_name(key: str) -> str:
         "seed": _("种子"),
         "algorithm": _("算法"),
         "fragments_root": _("校验根"),
+        "totals": _("点数人"),
+        "spoiled": _("废票"),
+        "check": _("检查"),
+        "materials": _("述职材料"),
     }
     return texts.get(key, key)
 
@@ -228,6 +232,8 @@ def _said(key: str, value: object) -> str:
 
 def value_name(key: str, value: str) -> str:
     """A coded value in words; a text that somebody wrote as it is."""
+    if key in ("closes_at", "made_at"):
+        return clock.shown(value)
     if key == "roles":
         return words.role_name(value)
     if key == "position":
@@ -235,7 +241,7 @@ def value_name(key: str, value: str) -> str:
     if key == "level":
         return words.level_name(value)
     texts: dict[str, dict[str, str]] = {
-        "kind": {"appraisal": _("民主测评"), "opinion": _("民意调查"), "scan": _("识读"), "keyed": _("录入")},
+        "kind": {"appraisal": _("民主测评"), "opinion": _("民意调查"), "scan": _("识读"), "keyed": _("纸票录入")},
         "mode": {"slips": _("测评码"), "link": _("链接")},
         "medium": {"phone": _("手机"), "paper": _("纸票"), "link": _("链接")},
         "scans": {"sealed": _("封存"), "destroyed": _("已销毁")},

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from survey import db
 from survey.access import allowed
 from survey.desk import blueprint
-from survey.desk.cycle import this
+from survey.desk.cycle import choosable, this
 from survey.desk.results import READERS, grades, read_year
 from survey.desk.spreadsheet import spreadsheet
 from survey.desk.words import language
@@ -97,8 +97,8 @@ def _asked(rulebook: Rulebook) -> tuple[dict[str, str], dict[str, dict[str, Frac
         text = request.args.get(f"choice.{each.id}", "").strip() if each.open else ""
         if text and text != rulebook.in_effect[each.id]:
             choices[each.id] = text
-            if fault := rulebook.check_choice(each.id, text):
-                faults.append(f"{each.label.text(language())} {text}{_('：')}{fault}")
+            if rulebook.check_choice(each.id, text):
+                faults.append(f"{each.label.text(language())} {text}{_('：')}{choosable(each)}")
     weights: dict[str, dict[str, Fraction]] = {}
     for formula in rulebook.formulas:
         given: dict[str, Fraction] = {}

@@ -44,10 +44,11 @@ def test_the_journal_speaks_in_words_and_beijing_time(opened):
         journal.record(
             c, account="office", deed="account.create", subject="examiner", at="2019-01-09T23:30:00+00:00", roles=["assessor", "viewer"], banner=""
         )
+        journal.record(c, account="office", deed="collection.announce", subject=opened.name, closes_at="2019-01-09T22:15:00+00:00")
         journal.record(c, account="office", deed="slip.print", subject=opened.name, medium="paper", counts={"leaders": 3}, voided=0)
     page = opened.office.get("/desk/journal").text
     assert "2019-01-10 07:30:00" in page and "2019-01-09" not in page
-    assert "考核组、查看结果" in page and "纸票" in page
+    assert "考核组、查看结果" in page and "纸票" in page and "2019-01-10 06:15:00" in page
     assert re.search(rf"打印测评码\s*[^\s0-9]\S*\s*{opened.name}", page)  # a meeting by its title
     assert not re.search(r"[\[{]&#34;|[\[{]\"|true|false|null", page)
 

@@ -95,6 +95,8 @@ def test_other_weights_must_sum_to_a_hundred(office):
     assert "要等于100" in office.get("/desk/what-if?team.indicators=31")
     assert "30% → 40%" in office.get("/desk/what-if?team.indicators=40&team.routine=10")
     assert "应是数字" in office.get("/desk/what-if?team.indicators=many")
+    wrong = office.get("/desk/what-if?choice.ballot_points=abc")
+    assert "应是 4 个以 / 相连" in wrong and "numbers" not in wrong and "现在 none（只记录，不加权）" in wrong
 
 
 def decide(office, url, **given):

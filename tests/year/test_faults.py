@@ -8,7 +8,7 @@ import xlsxwriter
 from survey import translations
 from survey.year import yearbook
 from survey.year.yearbook import Faulty
-from tests.year.conftest import PLAIN, faults, put
+from tests.year.conftest import EXAMPLES, PLAIN, faults, put
 
 
 def test_the_plain_year_book_has_no_fault(plain):
@@ -439,3 +439,12 @@ def test_every_remedy_has_its_english(tmp_path):
             told = fault.line(lambda text: str(catalog.get(text).string))
             assert told.startswith(f"{fault.table}:{fault.row}:{fault.column}: "), told
             assert "%(" not in told
+
+
+def test_one_missing_table_is_not_said_of_every_row_that_needs_it(tmp_path):
+    for path in (EXAMPLES / "small").iterdir():
+        if path.name != "people.csv":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(Faulty) as fault:
+        yearbook.read(tmp_path)
+    assert str(fault.value.faults[0].remedy).startswith("缺少这个表") and len(fault.value.faults) < 20

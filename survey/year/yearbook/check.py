@@ -496,7 +496,7 @@ def choices(year: Rows, rulebook: Rulebook, faults: list[Fault], *, given: bool)
             if rulebook.check_choice(id, value) is None:
                 chosen[id] = value
             else:
-                remedy, values = _choosable(open_choices[id])
+                remedy, values = choosable(open_choices[id])
                 fault(line, "value", value, remedy, **values)
         else:
             near = nearest(key, keys)
@@ -511,7 +511,8 @@ def choices(year: Rows, rulebook: Rulebook, faults: list[Fault], *, given: bool)
     return rulebook.with_choices(chosen) if chosen else rulebook
 
 
-def _choosable(choice: Choice) -> tuple[str, dict[str, str]]:
+def choosable(choice: Choice) -> tuple[str, dict[str, str]]:
+    """What a choice may be, as Chinese source text and the values that fill it."""
     listed = list(dict.fromkeys([choice.default, *(each.value for each in choice.alternatives)]))
     values = {"known": "、".join(listed)}
     if choice.kind == "whole":
