@@ -64,7 +64,7 @@ def _key_page(
         mine=mine,
         waiting=len(waiting),
         people={each.id: each for each in form.people},
-        given={name: request.form.getlist(name) for name in request.form},
+        given={name: tuple(request.form.getlist(name)) for name in request.form} | _typed(form),
         fault=fault,
         empty=empty,
         code=code,
