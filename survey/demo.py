@@ -61,7 +61,7 @@ def invented(rulebook: Rulebook) -> Book:
     for at in range(1, BANNERS + 1):
         quality = chance.random()
         home = name_of(at)
-        rows["banners"].append((home, f"示例盟{at % 6 + 1}", "national" if at % 2 else "regional", str(at)))
+        rows["banners"].append((home, f"示例盟{(at - 1) // 10 + 1}", "national" if at % 2 else "regional", str(at)))
         people = [f"D{at:02d}{place}" for place in range(1, 7)]
         for person, position, stem in zip(people, POSITIONS, STEMS, strict=True):
             rows["people"].append((person, f"示例{stem}{at:02d}", home, position, f"自治区示例{stem}厅", str(chance.randint(225, 265)), "365"))
