@@ -36,6 +36,11 @@ def fault(connection: Connection, house: Collection) -> str | None:
     return None
 
 
+def named(house: Collection) -> dict[str, str]:
+    """Who they are, for the journal: a deed of both is signed in as one."""
+    return {role: name for role, name in (("teller", house.teller), ("scrutineer", house.scrutineer)) if name}
+
+
 def reset_since(connection: Connection, house: Collection) -> list[str]:
     """The officers whose password was reset since the opening: who holds it now need not be who held it then."""
     late = []

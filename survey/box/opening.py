@@ -106,7 +106,7 @@ def open_box(
         connection, house.collection, state="open", form=frozen, length=packing.Packing(form).length, opened_on=clock.now(),
         reasons={**house.reasons, **given}, published=published,
     )  # fmt: skip
-    journal.record(connection, account=by, deed="collection.open", subject=house.collection, reasons=given)
+    journal.record(connection, account=by, deed="collection.open", subject=house.collection, reasons=given, **officers.named(house))
     return envelope
 
 

@@ -25,7 +25,7 @@ from survey import clock, db, journal
 from survey.box import collection as collections
 from survey.box import fragment as fragments
 from survey.box import keys as key_store
-from survey.box import mark, merkle, opening, packing, slip, writer
+from survey.box import mark, merkle, officers, opening, packing, slip, writer
 from survey.box.collection import Collection
 from survey.box.fragment import Fragment
 from survey.box.keys import Keys
@@ -88,7 +88,7 @@ def close(connection: Connection, house: Collection, *, by: str, minutes: int = 
     )
     if closed.rowcount:
         collections.read_anew(connection, house.collection)
-        journal.record(connection, account=by, deed="collection.close", subject=house.collection)
+        journal.record(connection, account=by, deed="collection.close", subject=house.collection, **officers.named(house))
         return at
     again = collections.get(connection, house.collection)
     return (again.closes_at if again else None) or at
@@ -284,7 +284,7 @@ def _unpack(
     connection.execute(update(cycle).where(cycle.c.cycle == house.cycle).values(revision=cycle.c.revision + 1))
     journal.record(
         connection, account=by, deed="collection.seal", subject=house.collection, reason=reason,
-        returned=len(counted), valid=len(valid), fragments_root=closing["fragments_root"],
+        returned=len(counted), valid=len(valid), fragments_root=closing["fragments_root"], **officers.named(house),
     )  # fmt: skip
 
 
@@ -476,7 +476,7 @@ def void(connection: Connection, instance: Path, house: Collection, *, by: str, 
         connection.execute(delete(table).where(table.c.collection == house.collection))
     slip.void_unspent(connection, house.collection)
     collections.change(connection, house.collection, state="void", reasons={**house.reasons, "void": reason.strip()})
-    journal.record(connection, account=by, deed="collection.void", subject=house.collection, reason=reason.strip())
+    journal.record(connection, account=by, deed="collection.void", subject=house.collection, reason=reason.strip(), **officers.named(house))
     keys = key_store.of(instance, house.collection)
     if keys.folder.exists():
         keys.destroy(*[path.name for path in keys.folder.iterdir()])

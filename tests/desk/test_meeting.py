@@ -127,6 +127,7 @@ def test_no_opening_over_http_outside_this_machine_without_a_reason(meeting):
         from survey import journal
 
         entry = next(each for each in journal.entries(connection) if each.deed == "collection.open")
+        assert {entry.detail["teller"], entry.detail["scrutineer"]} == {"teller", "scrutineer"}
     assert entry.detail["reasons"]["https"] == "会场没有外网"
 
 
