@@ -13,13 +13,6 @@ from survey.schema import box, slip
 from .meeting import draft, opened
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def app(request, make_app):
-    app = make_app(request.param)
-    with app.app_context():
-        yield app
-
-
 def test_a_backup_taken_during_voting_holds_no_key_and_restores(app, make_app, tmp_path):
     meeting = opened(app, slips=6, large=True)
     for at in range(3):

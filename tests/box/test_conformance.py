@@ -4,7 +4,6 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from sqlalchemy import func, select, update
 
 from survey import db
@@ -13,13 +12,6 @@ from survey.box import collection as collections
 from survey.schema import box, collection, slip
 
 from .meeting import draft, opened
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def app(request, make_app):
-    app = make_app(request.param)
-    with app.app_context():
-        yield app
 
 
 def numbers(meeting):

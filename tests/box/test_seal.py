@@ -24,13 +24,6 @@ from survey.schema import slip as slip_table
 from .meeting import SCORED, SCRUTINEER, TELLER, draft, opened
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def app(request, make_app):
-    app = make_app(request.param)
-    with app.app_context():
-        yield app
-
-
 @pytest.fixture
 def voted(app):
     """A closed meeting with twelve ballots."""

@@ -15,13 +15,6 @@ from .meeting import opened
 from .test_writer import prepared, writer_of
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def app(request, make_app):
-    app = make_app(request.param)
-    with app.app_context():
-        yield app
-
-
 @pytest.fixture
 def server(make_app):
     app = make_app("postgresql")

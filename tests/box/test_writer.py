@@ -24,13 +24,6 @@ from survey.schema import box, received, slip
 from .meeting import opened
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def app(request, make_app):
-    app = make_app(request.param)
-    with app.app_context():
-        yield app
-
-
 def writer_of(meeting):
     """The process id of the writer that runs now."""
     [lock] = (meeting.instance / "run").glob("writer-*.lock")

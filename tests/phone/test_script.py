@@ -110,6 +110,22 @@ def test_one_person_a_step_then_check_then_the_receipt(meeting, site, phone):
     assert "已提交" in page.locator("#told").inner_text()
 
 
+def test_what_is_blank_is_led_to_on_a_small_screen(meeting, site, phone):
+    page = phone()
+    page.set_viewport_size({"width": 320, "height": 480})
+    slip_page(page, site, meeting)
+    for at in range(3):
+        if at:
+            page.locator("#next").click()
+        mark_person(page, at)
+        if at == 1:
+            page.evaluate("document.querySelector('[name=\"q.P1.overall\"]:checked').checked = false")
+    to_check(page)
+    page.locator("#last .blanks button").click()
+    seen = "e => { const box = e.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }"
+    assert page.locator('[id="q.P1.overall"]').evaluate(seen)
+
+
 def test_enter_in_a_field_goes_on_and_changes_no_language(app, site, phone):
     with db.deed() as connection:
         questionnaire.add(connection, xlsform.read(workbook()))
